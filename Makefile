@@ -1,0 +1,44 @@
+# Words anyone can guess. Everything runs from ./.venv, made on first use; nothing here needs root but `peers`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help demo run test peers fmt lint bench clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --upgrade pip
+	@$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+demo: $(STAMP) ## three fake providers, the agent and its API on loopback: break one and watch the flag move
+	@$(BIN)/mailover demo
+
+run: $(STAMP) ## the agent with ./config.toml
+	@$(BIN)/mailover run
+
+test: lint ## lint, types, import contracts and every test
+	@$(BIN)/pytest
+
+lint: $(STAMP) ## ruff, mypy --strict, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+fmt: $(STAMP) ## format and mend what can be mended
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+peers: ## real servers for the tests that use them (Debian packages, needs root)
+	@./tests/peers/install.sh
+
+bench: $(STAMP) ## the figures, each as a ratio to a peer or a limit in the same run
+	@for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+clean: ## forget the environment
+	@rm -rf $(VENV)
