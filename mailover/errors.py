@@ -6,6 +6,7 @@ MailoverError
 ├── NotFoundError      no provider, stream, incident of that name
 ├── StorageError       the store could not be read or written
 │   └── VersionConflictError   somebody else decided first; load and decide again
+├── UnavailableError   nothing is there that could do it now
 └── UnreachableError   the agent's API did not answer (CLI)
 """
 
@@ -37,6 +38,10 @@ class StorageError(MailoverError):
 
 class VersionConflictError(StorageError):
     """The fleet was changed by somebody else since it was loaded."""
+
+
+class UnavailableError(MailoverError):
+    """Nothing is there that could do it now, as a check without a running agent."""
 
 
 class UnreachableError(MailoverError):

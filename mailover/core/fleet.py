@@ -183,6 +183,7 @@ class Fleet:
     """Start of the latest attempt that a reference answered."""
     blindness: Blindness | None = None
     mailbox: Mailbox | None = None
+    store_failing_since: datetime | None = None
     incidents: Mapping[str, Incident] = field(default_factory=dict)
     """The open ones, by subject."""
     events: int = 0

@@ -248,8 +248,17 @@ class MailboxSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSeen:
+    """The store could or could not be written. Not blindness: failing away goes on, failing back waits."""
+
+    writable: bool
+    at: datetime
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DnsVerdict:
-    """What the DNS checks say of a provider for a stream's domain: `both`, `dkim_only`, `spf_only`, `none`, `unknown`."""
+    """What the DNS checks say of a provider: `both`, `dkim_only`, `spf_only`, `none`, `unknown`."""
 
     provider: str
     verdict: str
