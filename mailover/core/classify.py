@@ -1,0 +1,76 @@
+"""Turns a reply or an exception's text into a failure kind: what went wrong, and with it who is to blame.
+
+The order of evidence is text, enhanced code, reply code, stage; the tables are in `classification`, their order is here.
+What a kind does to a breaker is never decided here.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mailover.core.classification import account, codes, nobody, service, silence
+from mailover.core.classification.rule import Rule, normal_form
+from mailover.core.observations import FailureKind, Stage
+
+REPLY_RULES: tuple[Rule, ...] = (
+    *nobody.GREYLIST,
+    *nobody.RECIPIENT_WISHES,
+    *account.AUTHENTICITY,
+    *account.SUSPENDED,
+    *account.QUOTA,
+    *account.REPUTATION,
+    *account.RATE,
+    *account.LOGIN,
+    *nobody.MAILBOX,
+    *account.POLICY,
+    *nobody.CONTENT,
+    *service.NO_SERVICE,
+    *service.SERVICE,
+)
+"""The rows for replies; the first that applies decides, so the narrow ones come before the wide ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A failure's kind, and the clause that says by what it was recognised."""
+
+    kind: FailureKind
+    because: str
+
+
+def judge(
+    stage: Stage | None,
+    code: int | None,
+    enhanced: str | None,
+    text: str,
+    *,
+    extra_rules: Iterable[Rule] = (),
+) -> Verdict:
+    """Classify one failure and say why. `stage` None is a bounce that arrived later; `extra_rules` speak first."""
+    normal = normal_form(text)
+    table = REPLY_RULES if code is not None else (*silence.SILENCE, *REPLY_RULES)
+    for rule in (*extra_rules, *table):
+        if rule.applies(stage, code, enhanced, normal):
+            return Verdict(kind=rule.kind, because=rule.because)
+    kind = codes.kind_of_enhanced(enhanced, code, stage)
+    if kind is not None:
+        return Verdict(kind=kind, because=f"the enhanced code {enhanced} means it")
+    kind = codes.kind_of_code(code, stage)
+    if code is None:
+        return Verdict(kind=kind, because="no reply came and nothing else is known")
+    return Verdict(kind=kind, because=f"a {code} {_at(stage)} usually means it")
+
+
+def _at(stage: Stage | None) -> str:
+    return f"at {stage.value}" if stage is not None else "in a bounce"
+
+
+def classify(
+    stage: Stage | None,
+    code: int | None,
+    enhanced: str | None,
+    text: str,
+    *,
+    extra_rules: Iterable[Rule] = (),
+) -> FailureKind:
+    """The kind of one failure; see `judge` for the arguments and the reason."""
+    return judge(stage, code, enhanced, text, extra_rules=extra_rules).kind
