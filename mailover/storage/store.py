@@ -1,0 +1,211 @@
+"""The store as the rest of the house sees it: one Protocol and the small values that it answers with.
+
+No SQL here, and no rules: what a fleet means is the core's business, when to deliver is the dispatcher's.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Generic, Protocol, TypeVar
+
+from mailover.core.events import Event, EventType
+from mailover.core.fleet import Fleet, Incident
+from mailover.core.observations import Observation
+
+Item = TypeVar("Item", covariant=True)  # noqa: PLC0105 - a page of cats is a page of animals; the name stays plain
+
+Routing = Callable[[Event], Iterable[str]]
+"""Which endpoints an event goes to: the names of its outbox rows."""
+
+
+def nowhere(_event: Event) -> tuple[str, ...]:
+    """The routing of a house without endpoints."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[Item]):
+    """One piece of a list."""
+
+    items: tuple[Item, ...]
+    next: str | None = None
+    """The cursor after the last item, None when the list ends here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failover:
+    """One change of a stream's provider: a line of the failover log."""
+
+    event: str
+    """Id of the event it is read from."""
+    at: datetime
+    stream: str
+    from_provider: str | None
+    to_provider: str | None
+    reason: str
+    status: str
+    """`failed over`, `failed back`, `pinned`, `unpinned`, `exhausted` or `recovered`."""
+    seconds: float | None = None
+    """From the first failing signal to the decision, where the event says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What was counted of one provider in a span of time."""
+
+    provider: str
+    sends: int = 0
+    """Real sends that applications and the relay reported."""
+    sends_ok: int = 0
+    checks: int = 0
+    """Scheduled probes; others are no fair sample."""
+    checks_ok: int = 0
+    seconds_average: float | None = None
+    """Of successful scheduled port probes, None when there were none."""
+    seconds_p95: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One event on its way to one endpoint: a leased row of the outbox."""
+
+    seq: int
+    endpoint: str
+    event: Event
+    attempts: int
+    """Failed attempts so far."""
+    last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredToken:
+    """A token made at run time. Only its SHA-256 is kept."""
+
+    name: str
+    sha256: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """The answer that a state-changing call got, for who asks again with the same idempotency key."""
+
+    digest: str
+    """Of the request; another request under the same key is a mistake of the caller."""
+    status: int
+    body: bytes
+
+
+class Store(Protocol):
+    """Durable memory. Thread-safe; every method may raise StorageError, and no other error but those it names."""
+
+    def load(self) -> Fleet | None:
+        """The latest fleet, all of one version; None before the first commit."""
+
+    def commit(
+        self,
+        fleet: Fleet,
+        previous: Fleet | None,
+        *,
+        events: Sequence[Event] = (),
+        observations: Sequence[Observation] = (),
+        incidents: Sequence[Incident] = (),
+        routing: Routing = nowhere,
+    ) -> None:
+        """Replace `previous`, the fleet last loaded or committed, by `fleet` and write the rest with it, or nothing.
+
+        `fleet.version` must be greater than `previous.version`. `incidents` are those opened, changed or closed.
+        Raises VersionConflictError when the store no longer holds `previous` (None: when it holds any fleet).
+        """
+
+    def events(
+        self,
+        *,
+        after: str | None = None,
+        limit: int = 100,
+        types: Iterable[EventType] = (),
+        provider: str | None = None,
+        stream: str | None = None,
+        newest_first: bool = False,
+    ) -> Page[Event]:
+        """The event log in the order of insertion; `after` is an event's id. Raises NotFoundError when none has it."""
+
+    def event(self, event_id: str) -> Event | None:
+        """One event."""
+
+    def failovers(
+        self, *, after: str | None = None, limit: int = 100, stream: str | None = None, newest_first: bool = False
+    ) -> Page[Failover]:
+        """The failover log: every event that changed a stream's provider; `after` is an event's id, as in `events`."""
+
+    def observations(
+        self,
+        *,
+        after: str | None = None,
+        limit: int = 100,
+        provider: str | None = None,
+        kind: str | None = None,
+        newest_first: bool = False,
+    ) -> Page[Observation]:
+        """The health log; `kind` is a probe's, or `report` for real sends. Raises NotFoundError for a foreign cursor."""
+
+    def incidents(
+        self, *, open_only: bool = False, after: str | None = None, limit: int = 100, newest_first: bool = False
+    ) -> Page[Incident]:
+        """Incidents as they were opened; `after` is an incident's id. Raises NotFoundError when none has it."""
+
+    def incident(self, incident_id: str) -> Incident | None:
+        """One incident, open or closed."""
+
+    def tallies(self, since: datetime) -> Mapping[str, Tally]:
+        """What was counted since then, by provider; a provider of which nothing was heard is left out."""
+
+    def outbox_due(self, endpoint: str | None, *, now: datetime, limit: int, lease: timedelta) -> tuple[Delivery, ...]:
+        """Lease what may be tried now: of each endpoint (or of the one named) the oldest pending row, if it is due.
+
+        So a row waits for the one before it, and rows of one endpoint stay in order. A lease that ends undecided
+        makes the row due again.
+        """
+
+    def outbox_next_due(self, endpoint: str) -> datetime | None:
+        """When the oldest pending row of an endpoint is due or its lease ends; None when nothing is pending."""
+
+    def delivered(self, seq: int) -> None:
+        """The row's endpoint has it."""
+
+    def postpone(self, seq: int, due_at: datetime, error: str) -> None:
+        """Count a failed attempt; the row is due again at `due_at`."""
+
+    def bury(self, seq: int, error: str) -> None:
+        """Never try again; the row stays, with its reason, until it is pruned."""
+
+    def tokens(self) -> tuple[StoredToken, ...]:
+        """Tokens made at run time, by name."""
+
+    def add_token(self, name: str, sha256: str, scopes: Iterable[str], created_at: datetime) -> None:
+        """Raises RefusedError when the name is taken."""
+
+    def revoke_token(self, name: str) -> bool:
+        """Whether there was such a token."""
+
+    def remember(self, key: str, token: str, answer: Remembered, at: datetime) -> None:
+        """Keep an answer under the caller's idempotency key for 24 h; the first one stays."""
+
+    def recall(self, key: str, token: str, now: datetime) -> Remembered | None:
+        """The answer kept under this key of this token, unless it is older than 24 h."""
+
+    def note(self, key: str) -> object:
+        """A small JSON value that somebody wants to find again after a restart; None when there is none."""
+
+    def set_note(self, key: str, value: object) -> None:
+        """Replace a note; None removes it."""
+
+    def prune(self, *, observations_before: datetime, events_before: datetime) -> None:
+        """Forget old rows of the logs. Events still on their way to an endpoint stay, and so do open incidents."""
+
+    def writable(self) -> bool:
+        """Whether the store takes writes at this moment. Never raises."""
+
+    def close(self) -> None:
+        """Let go of every connection."""
