@@ -1,0 +1,144 @@
+"""The tables about everybody else: who may ask, where facts are kept, who is told, and the relay. Shape only; nothing connects here."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+
+from mailover.config.fields import (
+    Address,
+    HiddenText,
+    Listen,
+    Name,
+    SigningSecret,
+    Table,
+    TokenText,
+    WebAddress,
+    each_once,
+)
+from mailover.core.events import EventType
+from mailover.secrets import Secret
+
+_STORES = ("sqlite:///", "postgresql+psycopg://")
+
+
+class ServerSettings(Table):
+    """The HTTP API."""
+
+    listen: Listen = Address(host="127.0.0.1", port=8587)
+    """Where the API listens; other than loopback needs tokens."""
+    instance: Name = "mailover"
+    """This agent's name, the source of its events."""
+    public_url: WebAddress | None = None
+    """How people reach this server, for links in alerts."""
+
+
+class StorageSettings(Table):
+    """Where the fleet and its history are kept."""
+
+    url: HiddenText = Secret("sqlite:///mailover.db")
+    """SQLite file or PostgreSQL database; several agents may share the latter."""
+    url_file: Path | None = None
+    """File that holds the address, when it contains a password."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_known(cls, url: Secret) -> Secret:
+        if not url.reveal().startswith(_STORES):
+            raise ValueError('must start with "sqlite:///" or "postgresql+psycopg://"')
+        return url
+
+
+class Scope(StrEnum):
+    """What a token permits."""
+
+    READ = "read"
+    REPORT = "report"
+    OPERATE = "operate"
+    SEND = "send"
+    METRICS = "metrics"
+
+
+class TokenSettings(Table):
+    """One caller of the API; the name of the table is the name of the reporter."""
+
+    token: TokenText
+    """The bearer token."""
+    token_file: Path | None = None
+    """File that holds the token."""
+    scopes: Annotated[tuple[Scope, ...], AfterValidator(each_once("scope"))] = Field(min_length=1)
+    """What the caller may do."""
+
+
+class SlackSettings(Table):
+    """Alerts in Slack: one living message per incident with a token, plain posts with a webhook."""
+
+    token: HiddenText | None = None
+    """The bot token (scope chat:write)."""
+    token_file: Path | None = None
+    """File that holds the token."""
+    channel: Annotated[str, Field(pattern=r"^[CGD][A-Z0-9]{8,}$")] | None = None
+    """The channel's id, not its name: only an id can be updated."""
+    webhook_url: HiddenText | None = None
+    """An incoming webhook, instead of token and channel."""
+    webhook_url_file: Path | None = None
+    """File that holds the webhook's address."""
+    api_url: WebAddress = "https://slack.com/api/"
+    """Where Slack's API is; another only for tests."""
+
+    @field_validator("channel")
+    @classmethod
+    def _belongs_to_a_token(cls, channel: str | None, info: ValidationInfo) -> str | None:
+        if channel is None and info.data.get("token"):
+            raise ValueError("is missing; token needs the id of a channel")
+        return channel
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _is_one_way(cls, url: Secret | None, info: ValidationInfo) -> Secret | None:
+        if "token" not in info.data:
+            return url
+        if url and info.data["token"]:
+            raise ValueError("and token exclude each other; keep token and channel, or webhook_url alone")
+        if not url and not info.data["token"]:
+            raise ValueError("is missing, and so is token; give token and channel, or webhook_url")
+        if url and not url.reveal().startswith(("https://", "http://")):
+            raise ValueError('must be a web address that starts with "https://" or "http://"')
+        return url
+
+
+class WebhookSettings(Table):
+    """One receiver of events, by signed requests (Standard Webhooks)."""
+
+    url: WebAddress
+    """Where events are posted."""
+    secret: SigningSecret
+    """What requests are signed with: "whsec_" and base64 of 24 to 64 bytes."""
+    secret_file: Path | None = None
+    """File that holds the secret."""
+    events: Annotated[tuple[EventType, ...], AfterValidator(each_once("event"))] = ()
+    """The types of events to send; none listed means all."""
+
+
+class RelaySettings(Table):
+    """The relay: submission for applications that cannot read a flag."""
+
+    listen: Listen = Address(host="127.0.0.1", port=2525)
+    """Where the relay listens; other than loopback needs a certificate and tokens with scope send."""
+    certificate_file: Path | None = None
+    """PEM file with the relay's certificate chain."""
+    key_file: Path | None = None
+    """PEM file with the certificate's key."""
+
+    @field_validator("key_file")
+    @classmethod
+    def _comes_with_its_certificate(cls, key: Path | None, info: ValidationInfo) -> Path | None:
+        if "certificate_file" in info.data and (key is None) != (info.data["certificate_file"] is None):
+            raise ValueError("and certificate_file belong together; give both or none")
+        return key
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether the relay can offer TLS."""
+        return self.certificate_file is not None

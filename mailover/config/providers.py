@@ -1,0 +1,135 @@
+"""The tables that say who carries mail: providers and streams. Their shape and the rules within one table, nothing across tables."""
+
+from datetime import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+
+from mailover.config.fields import Clock, DayHours, HiddenText, Host, Mailbox, Name, Names, Port, Table, Zone, each_once
+from mailover.core.providers import Failback, StreamMode, Tls, WhenExhausted
+from mailover.secrets import Secret
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+class Auth(StrEnum):
+    """How to log in at a provider; `auto` takes the best that is offered, never `xoauth2`."""
+
+    AUTO = "auto"
+    PLAIN = "plain"
+    LOGIN = "login"
+    XOAUTH2 = "xoauth2"
+
+
+def refuse_plaintext(tls: Tls, info: ValidationInfo) -> Tls:
+    """The rule of every table with `tls`: without encryption only on purpose."""
+    if tls is Tls.NONE and not info.data.get("allow_plaintext", False):
+        raise ValueError(
+            'with "none" anybody on the way reads the password; use "starttls" or "implicit",'
+            " or add allow_plaintext = true for a trusted wire"
+        )
+    return tls
+
+
+class ProviderSettings(Table):
+    """One SMTP submission account."""
+
+    preset: str | None = None
+    """The provider's entry in the catalogue; fills host, port, tls and a fixed username."""
+    region: str | None = None
+    """Which of a preset's regions the account is in."""
+    host: Host
+    """Where to connect; the certificate must be for this name."""
+    port: Port = 587
+    """The submission port; by default the preset's, else 587, or 465 with implicit TLS."""
+    allow_plaintext: bool = False
+    """Permits `tls = "none"`, for a peer on a trusted wire."""
+    tls: Tls = Tls.STARTTLS
+    """How the connection is encrypted."""
+    ca_file: Path | None = None
+    """PEM file with the authorities to trust instead of the system's."""
+    ehlo_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:\[\]-]{1,255}$")] = "[127.0.0.1]"
+    """What mailover calls itself in EHLO."""
+    username: str | None = None
+    """Who logs in; without it login is never probed."""
+    password: HiddenText | None = None
+    """The password, API key, or access token for `xoauth2`."""
+    password_file: Path | None = None
+    """File that holds the password."""
+    auth: Auth = Auth.AUTO
+    """The way to log in; one attempt, one mechanism."""
+    sender: Mailbox | None = Field(default=None, alias="from")
+    """The From address that applications use with this provider."""
+    envelope_from: Mailbox | None = None
+    """The MAIL FROM of test messages and of the relay; by default `from`."""
+    enabled: bool = True
+    """Whether the provider is probed and used."""
+    shadow: bool = False
+    """Watched and judged, but the flag ignores the verdict."""
+    quota_resets: Clock = time(0, 0)
+    """Time of day (UTC) at which a used-up quota starts anew."""
+    infra: Annotated[tuple[str, ...], AfterValidator(each_once("name"))] = ()
+    """What the provider rests on; two that share a name may fail together."""
+
+    _encrypted = field_validator("tls")(refuse_plaintext)
+
+    @field_validator("password")
+    @classmethod
+    def _has_a_username(cls, password: Secret | None, info: ValidationInfo) -> Secret | None:
+        if password is not None and "username" in info.data and not info.data["username"]:
+            raise ValueError("is given without a username; add username")
+        if password is None and info.data.get("username"):
+            raise ValueError("is missing; give password or password_file, or leave the username out to probe no login")
+        return password
+
+
+class PeakHoursSettings(Table):
+    """Hours of the day in which a stream has another order."""
+
+    hours: DayHours
+    """From and until; an end before the start runs over midnight."""
+    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = _DAYS
+    """The weekdays on which the hours start."""
+    zone: Zone
+    """The time zone of the hours."""
+    providers: Names = Field(min_length=1)
+    """The order in these hours."""
+
+
+class StreamSettings(Table):
+    """A class of mail with its own provider order and policy."""
+
+    providers: Names = Field(min_length=1)
+    """Providers in order of preference."""
+    default: bool = False
+    """The stream of callers that name none; without any the first one is."""
+    mode: StreamMode = StreamMode.FAILOVER
+    """One provider at a time, or several by weight."""
+    weights: dict[Name, float] = Field(default_factory=dict)
+    """Shares of the mail in mode `balance`."""
+    failback: Failback = Failback.AUTO
+    """Whether the flag returns to a better provider by itself."""
+    when_exhausted: WhenExhausted = WhenExhausted.LEAST_BAD
+    """What the flag says when no provider is left."""
+    require_dns: bool = False
+    """Providers without working DNS for the sender's domain are not used."""
+    peak_hours: tuple[PeakHoursSettings, ...] = ()
+    """Hours of the day with another order."""
+
+    @field_validator("weights")
+    @classmethod
+    def _sensible_weights(cls, weights: dict[str, float], info: ValidationInfo) -> dict[str, float]:
+        if info.data.get("mode") is StreamMode.BALANCE and not weights:
+            raise ValueError(
+                'are missing; mode = "balance" needs them, such as weights = { postmark = 0.9, ses = 0.1 }'
+            )
+        if not all(0 <= weight < float("inf") for weight in weights.values()):
+            raise ValueError("must not be negative")
+        if weights and not any(weights.values()):
+            raise ValueError("are all 0; at least one provider must get mail")
+        strangers = [name for name in weights if name not in info.data.get("providers", weights)]
+        if strangers:
+            raise ValueError(f"name a provider that is not in this stream's order: {', '.join(strangers)}")
+        return weights
