@@ -1,4 +1,7 @@
-"""The tables about everybody else: who may ask, where facts are kept, who is told, and the relay. Shape only; nothing connects here."""
+"""The tables about everybody else: who may ask, where facts are kept, who is told, and the relay.
+
+Shape only; nothing connects here.
+"""
 
 from enum import StrEnum
 from pathlib import Path

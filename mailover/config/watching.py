@@ -1,4 +1,7 @@
-"""The tables that say how providers are watched: rhythm, breaker, round trips, references, DNS. Numbers and places, no rule of the core."""
+"""The tables that say how providers are watched: rhythm, breaker, round trips, references, DNS.
+
+Numbers and places, no rule of the core.
+"""
 
 from datetime import timedelta
 from enum import StrEnum
