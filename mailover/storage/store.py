@@ -111,7 +111,7 @@ class Store(Protocol):
         events: Sequence[Event] = (),
         observations: Sequence[Observation] = (),
         incidents: Sequence[Incident] = (),
-        routing: Routing = nowhere,
+        endpoints: Routing = nowhere,
     ) -> None:
         """Replace `previous`, the fleet last loaded or committed, by `fleet` and write the rest with it, or nothing.
 
@@ -148,7 +148,7 @@ class Store(Protocol):
         kind: str | None = None,
         newest_first: bool = False,
     ) -> Page[Observation]:
-        """The health log; `kind` is a probe's, or `report` for real sends. Raises NotFoundError for a foreign cursor."""
+        """The health log; `kind` is a probe's, or `report` for real sends. Raises NotFoundError at a bad cursor."""
 
     def incidents(
         self, *, open_only: bool = False, after: str | None = None, limit: int = 100, newest_first: bool = False

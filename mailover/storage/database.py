@@ -1,0 +1,158 @@
+"""One database, opened the way that loses nothing: the differences between SQLite and PostgreSQL live here and nowhere else.
+
+Foreign exceptions become StorageError at this edge. No table is named here.
+"""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from mailover.errors import StorageError
+
+_PATIENCE = 5
+"""Seconds a statement waits for another's lock, and a connection for the server."""
+_SQLITE_PRAGMAS = (
+    f"PRAGMA busy_timeout={_PATIENCE * 1000}",
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",  # with NORMAL a power loss takes acknowledged commits
+    "PRAGMA foreign_keys=ON",
+)
+_POSTGRESQL_SETTINGS = (
+    f"SET statement_timeout = '{_PATIENCE}s'",
+    f"SET lock_timeout = '{_PATIENCE}s'",
+    f"SET idle_in_transaction_session_timeout = '{2 * _PATIENCE}s'",
+    "SET synchronous_commit = on",
+)
+_CONNECT_ARGUMENTS: Mapping[str, dict[str, Any]] = {
+    "sqlite": {},
+    "postgresql": {
+        "connect_timeout": _PATIENCE,
+        "tcp_user_timeout": 2 * _PATIENCE * 1000,
+        "keepalives_idle": 2 * _PATIENCE,
+        "keepalives_interval": _PATIENCE,
+        "keepalives_count": 2,
+    },
+}
+
+
+class Database:
+    """An engine with two ways in: reading sees one version of everything, writing is one transaction at a time."""
+
+    def __init__(self, url: str) -> None:
+        """Nothing is opened yet. Raises StorageError when the URL names no database that mailover can use."""
+        self.url = _understood(url)
+        self.dialect = self.url.get_backend_name()
+        self.engine = sa.create_engine(
+            self.url,
+            hide_parameters=True,
+            pool_pre_ping=self.dialect == "postgresql",
+            pool_timeout=_PATIENCE,
+            connect_args=_CONNECT_ARGUMENTS[self.dialect],
+        )
+        # SQLite's own waiting sleeps up to 100 ms between tries; within one process a lock hands over at once.
+        self._turn = threading.Lock() if self.dialect == "sqlite" else nullcontext()
+        if self.dialect == "sqlite":
+            sa.event.listen(self.engine, "connect", _prepare_sqlite)
+            sa.event.listen(self.engine, "begin", _begin_sqlite)
+        else:
+            sa.event.listen(self.engine, "connect", _prepare_postgresql)
+
+    @property
+    def file(self) -> Path | None:
+        """The database's file, None where it is a server's."""
+        return Path(self.url.database or "") if self.dialect == "sqlite" else None
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A transaction whose every statement sees the same moment."""
+        with _translated("read"), self.engine.connect() as connection:
+            if self.dialect == "postgresql":
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")  # noqa: PLW2901 - same one
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction that is committed at the end of the block, or leaves no trace."""
+        with _translated("written"), self._turn, self.engine.connect() as connection:
+            with connection.execution_options(write=True).begin():
+                yield connection
+
+    def create_file(self) -> None:
+        """Make an SQLite file that only its owner reads: the logs name recipients' domains."""
+        if self.file is None or self.file.exists():
+            return
+        with _translated("created"):
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(self.file, os.O_CREAT | os.O_WRONLY, 0o600))
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        self.engine.dispose()
+
+
+def upsert(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> None:
+    """Insert a row, or replace the one with the same primary key."""
+    insert = sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    key = [column.name for column in table.primary_key]
+    changed = {name: insert.excluded[name] for name in values if name not in key}
+    connection.execute(insert.values(**values).on_conflict_do_update(index_elements=key, set_=changed))
+
+
+def insert_new(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> bool:
+    """Insert a row unless its key is taken; whether it was inserted."""
+    insert = sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    return connection.execute(insert.values(**values).on_conflict_do_nothing()).rowcount == 1
+
+
+def _understood(url: str) -> sa.URL:
+    try:
+        parsed = sa.make_url(url)
+    except (sa.exc.ArgumentError, ValueError):
+        raise StorageError("storage.url is not a database URL such as sqlite:///mailover.db") from None
+    if parsed.get_backend_name() == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() != "sqlite":
+        raise StorageError(f"storage.url: {parsed.get_backend_name()} is not supported, only sqlite and postgresql are")
+    if parsed.database in {None, "", ":memory:"} or "mode" in parsed.query:
+        raise StorageError("storage.url: SQLite needs a file, as in sqlite:///mailover.db")
+    return parsed
+
+
+@contextmanager
+def _translated(done: str) -> Iterator[None]:
+    try:
+        yield
+    except (sa.exc.SQLAlchemyError, sqlite3.Error, OSError, UnicodeError) as error:
+        raise StorageError(f"the store could not be {done}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """What the database said, in one line; SQL and its values stay out of it."""
+    said = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return said[0] if said else type(error).__name__
+
+
+def _prepare_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # else the driver begins late, and two writers lose each other's work
+    for pragma in _SQLITE_PRAGMAS:
+        connection.execute(pragma).close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    write = connection.get_execution_options().get("write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _prepare_postgresql(connection: Any, _entry: ConnectionPoolEntry) -> None:
+    for setting in _POSTGRESQL_SETTINGS:
+        connection.execute(setting)
+    connection.commit()

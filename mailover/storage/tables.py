@@ -1,0 +1,152 @@
+"""The tables, the same on both databases. Values live in JSON bodies; a column is made only of what a query asks for.
+
+The migrations are what creates them; a test compares the two.
+"""
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+SCHEMA = "0001"
+"""The revision of the migrations that these tables describe."""
+
+
+class Instant(sa.TypeDecorator[datetime]):
+    """An aware instant in UTC. SQLite, which has no such type, gets text of fixed width that sorts like time."""
+
+    impl = sa.String(32)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[datetime] | sa.types.TypeEngine[str]:
+        """The database's own type where there is one."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True))
+        return dialect.type_descriptor(sa.String(32))
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> object:
+        """To the database."""
+        if value is None:
+            return None
+        utc = value.astimezone(UTC)
+        return utc if dialect.name == "postgresql" else utc.isoformat(timespec="microseconds")
+
+    def process_result_value(self, value: object, dialect: sa.Dialect) -> datetime | None:
+        """From the database."""
+        if value is None:
+            return None
+        return (value if isinstance(value, datetime) else datetime.fromisoformat(str(value))).astimezone(UTC)
+
+
+metadata = sa.MetaData()
+_sequence = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+fleet_head = sa.Table(
+    "fleet_head",
+    metadata,
+    sa.Column("id", sa.Integer, sa.CheckConstraint("id = 1"), primary_key=True, autoincrement=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+)
+
+breakers = sa.Table(
+    "breakers",
+    metadata,
+    sa.Column("provider", sa.Text, primary_key=True),
+    sa.Column("body", sa.Text, nullable=False),
+)
+
+streams = sa.Table(
+    "streams",
+    metadata,
+    sa.Column("stream", sa.Text, primary_key=True),
+    sa.Column("body", sa.Text, nullable=False),
+)
+
+events = sa.Table(
+    "events",
+    metadata,
+    sa.Column("seq", _sequence, primary_key=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("provider", sa.Text),
+    sa.Column("stream", sa.Text),
+    sa.Column("from_provider", sa.Text),
+    sa.Column("to_provider", sa.Text),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Index("events_by_type", "type", "seq"),
+    sa.Index("events_by_time", "at"),
+    sqlite_autoincrement=True,
+)
+
+observations = sa.Table(
+    "observations",
+    metadata,
+    sa.Column("seq", _sequence, primary_key=True),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("scheduled", sa.Boolean, nullable=False),
+    sa.Column("ok", sa.Boolean, nullable=False),
+    sa.Column("count", sa.BigInteger, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Index("observations_by_provider", "provider", "seq"),
+    sa.Index("observations_by_time", "at"),
+    sqlite_autoincrement=True,
+)
+
+incidents = sa.Table(
+    "incidents",
+    metadata,
+    sa.Column("seq", _sequence, primary_key=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("closed_at", Instant),
+    sa.Column("body", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("seq", _sequence, primary_key=True),
+    sa.Column("endpoint", sa.Text, nullable=False),
+    sa.Column("event_id", sa.Text, sa.ForeignKey("events.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("due_at", Instant),
+    sa.Column("locked_until", Instant),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("last_error", sa.Text),
+    sa.Index("outbox_by_endpoint", "state", "endpoint", "seq"),
+    sa.Index("outbox_by_event", "event_id"),
+    sqlite_autoincrement=True,
+)
+
+tokens = sa.Table(
+    "tokens",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("scopes", sa.Text, nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+)
+
+answers = sa.Table(
+    "answers",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("token", sa.Text, primary_key=True),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("status", sa.Integer, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Index("answers_by_time", "at"),
+)
+
+notes = sa.Table(
+    "notes",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("body", sa.Text, nullable=False),
+)
