@@ -67,9 +67,7 @@ class Hours:
 
 def _name(text: str) -> str:
     if not _NAME.fullmatch(text):
-        raise ValueError(
-            "a name is made of lower-case letters, digits and single hyphens inside, at most 63 characters"
-        )
+        raise ValueError("a name is made of lower-case letters, digits and hyphens inside, at most 63 characters")
     return text
 
 

@@ -1,9 +1,12 @@
-"""The tables that say who carries mail: providers and streams. Their shape and the rules within one table, nothing across tables."""
+"""The tables that say who carries mail: providers and streams.
+
+Their shape and the rules within one table, nothing across tables.
+"""
 
 from datetime import time
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
@@ -11,7 +14,17 @@ from mailover.config.fields import Clock, DayHours, HiddenText, Host, Mailbox, N
 from mailover.core.providers import Failback, StreamMode, Tls, WhenExhausted
 from mailover.secrets import Secret
 
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+class Weekday(StrEnum):
+    """The days of the week, Monday first."""
+
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
 
 
 class Auth(StrEnum):
@@ -90,7 +103,7 @@ class PeakHoursSettings(Table):
 
     hours: DayHours
     """From and until; an end before the start runs over midnight."""
-    days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = _DAYS
+    days: Annotated[tuple[Weekday, ...], AfterValidator(each_once("day"))] = tuple(Weekday)
     """The weekdays on which the hours start."""
     zone: Zone
     """The time zone of the hours."""
@@ -122,9 +135,7 @@ class StreamSettings(Table):
     @classmethod
     def _sensible_weights(cls, weights: dict[str, float], info: ValidationInfo) -> dict[str, float]:
         if info.data.get("mode") is StreamMode.BALANCE and not weights:
-            raise ValueError(
-                'are missing; mode = "balance" needs them, such as weights = { postmark = 0.9, ses = 0.1 }'
-            )
+            raise ValueError('are missing; mode = "balance" needs them, such as { postmark = 0.9, ses = 0.1 }')
         if not all(0 <= weight < float("inf") for weight in weights.values()):
             raise ValueError("must not be negative")
         if weights and not any(weights.values()):

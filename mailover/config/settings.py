@@ -1,4 +1,7 @@
-"""The whole configuration as one value. Where its parts come from is `loading`'s business, what they mean to the core `mapping`'s."""
+"""The whole configuration as one value.
+
+Where its parts come from is `loading`'s business, what they mean to the core `mapping`'s.
+"""
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -24,7 +27,7 @@ from mailover.config.watching import (
 
 
 class Settings(BaseSettings):
-    """Everything the operator configured, checked. Absent optional tables are None: no round trips, no relay and so on."""
+    """Everything the operator configured, checked. An optional table that is absent is None."""
 
     model_config = SettingsConfigDict(
         extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True, use_attribute_docstrings=True
@@ -74,9 +77,11 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - this and the next three are the overridden signature
         init_settings: PydanticBaseSettingsSource,
-        **_others: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Only what is passed in: the process environment is read where it is asked for, in `loading`."""
         return (init_settings,)
