@@ -34,19 +34,24 @@ AUTHENTICITY = (
 
 SUSPENDED = (
     Rule(
+        kind=FailureKind.RATE_LIMIT,
+        because="logins were tried too often",
+        words=(r"too many .{0,20}(login|log in|auth\w*|password|attempt)s?\b",),
+    ),
+    Rule(
         kind=FailureKind.SUSPENDED,
         because="the provider has switched our account, domain or sending off",
         words=(
             r"sending (has been |is |was |from this domain is |for this account )?(paused|suspended|disabled|blocked|halted|stopped)",
             r"(sending )?(paused|suspended|disabled|halted|blocked) for (this|your) (account|domain)",
-            r"\byour .{0,30}?(account|domain|subaccount|server|workspace|user) .{0,40}?(suspend|disabled|deactivat|paused|blocked"
+            r"\byour (?!message|e?mail|letter)(\S+ ){0,2}(account|domain|subaccount|server|workspace|user) .{0,40}?(suspend|disabled|deactivat|paused|blocked"
             r"|terminated|not (yet )?activ|inactive|locked|closed|on hold|at risk|under review|not enabled|banned)",
             r"(not allowed to send|sending disabled|unable to send).{0,30}(account (is )?(disabled|terminated|suspended|closed)"
             r"|activate|business verification|under review)",
-            r"(smtp |sending )?(account|subaccount|service|domain) (is |has been |was )?(not (yet )?activated|suspended|on hold)",
+            r"(smtp|sending|sender('s)?) (account|subaccount|service|domain) (is |has been |was )?(not (yet )?activated|suspended|on hold)",
             r"outbound.{0,20}(disabled|suspended|blocked)|bad outbound sender|(account )?outbounds disabled|outgoing mail suspension",
             r"tenant (has )?exceeded threshold|spam abuse detected|continuous invalid license|mail sending denied",
-            r"unusual sending activity|suspicious account activity|sender (address )?(is )?blocked|cxmj|user account disabled",
+            r"unusual sending activity|suspicious account activity|cxmj|user account disabled",
             r"(account|sender|user) .{0,20}compromised|has been (banned|blocked) from sending|sending privileges",
         ),
         not_at=frozenset({Stage.RCPT}),
@@ -83,9 +88,9 @@ QUOTA = (
         words=(
             r"credit(s)? (exceeded|exhausted|expired|limit)|(out of|no more|insufficient|not enough|run out of|maximum) (\w+ )?credits?",
             r"(daily|monthly|24[- ]hour|per[- ]day|per[- ]month|weekly) .{0,50}(quota|limit|exceed|allowance|maximum)",
-            r"(quota|limit|exceeded|reached|maximum).{0,40}(per|a|for the|this|in (a|one)) (day|month|24)",
-            r"(sending|message|submission|send|plan|account|email|outbound|relay|subscription)s? (quota|allowance)",
-            r"(sending|plan|account) limit|\(daily\)|\(sandbox\)|recipient limit exceeded$|recipient limit exceeded\.?$",
+            r"\b(quota|limit|exceeded|reached|maximum)\b.{0,40}(per|a|for the|this|in (a|one)) (day|month|24)\b",
+            r"(sending|message|submission|send|plan|outbound|relay|subscription)s? (quota|allowance)",
+            r"(sending|plan) limit(?!.{0,20}hour)|\(daily\)|\(sandbox\)|recipient limit exceeded$|recipient limit exceeded\.?$",
             r"(trial|plan|free tier|subscription).{0,30}(expired|ended|over|exceeded|exhausted|limit)|over (your )?plan",
             r"(limite|quota) (journali|mensuel|d'envoi)|tageslimit|versandlimit|limite (diari|de envio)|payment required|unpaid",
         ),
@@ -101,6 +106,11 @@ QUOTA = (
 
 REPUTATION = (
     Rule(
+        kind=FailureKind.POLICY,
+        because="we send from a domain that the provider does not know as ours",
+        words=(r"from (unregistered|unprovisioned|unverified) domains?",),
+    ),
+    Rule(
         kind=FailureKind.REPUTATION,
         because="the address or domain that the mail comes from has a bad name",
         words=(
@@ -110,9 +120,10 @@ REPUTATION = (
             r"reputation|user complaints|spam complaints|unusual rate of|unusual amount of unsolicited|sender ?base",
             r"banned send(er|ing)|traffic not accepted from this ip|(your|this|the|sending|client|source)('s)? "
             r"(ip|ip address|host|network|server|mail server|domain)s? .{0,40}(blocked|banned|black|listed|poor|refused for abuse)",
-            r"(ip|ip address|client|client host|host|connection)s? .{0,50}(blocked|banned)|blocked (for|due to) (abuse|spam)",
+            r"\b(ip|ip address|client|client host|host)s?\b .{0,50}(blocked|banned)|blocked (for|due to) (abuse|spam(?! content))",
+            r"client host rejected|denyip|\brtr:|black ip\b|not allowed to connect",
             r"too (many|much) spams?|spam(s|ming)? (issues|from your|source|incident)|incident de spam|ip source bloque|abus detecte",
-            r"(ip|adresse).{0,30}(bloquee|gesperrt|bloqueada|bloccato)|заблокирован|в черном списке|黑名单|spam ip|ブラックリスト",
+            r"\b(ip|adresse)\b.{0,30}(bloquee|gesperrt|bloqueada|bloccato)|заблокирован|в черном списке|黑名单|\bspam ip\b|ブラックリスト",
             r"hl:rep|dynamic (ip|address)|open (proxy|relay) (list|detected)|known spammer|spam ?source|comcast block for spam|tosa@",
             r"(will be|been) permanently deferred|temporarily blacklisted|bulk senders? guidelines|low volume of good",
             r"too many (invalid|bad|unknown) (recipients|users|addresses|commands)",
@@ -134,11 +145,11 @@ RATE = (
             r"too many (\w+ ){0,3}(connections?|sessions?|messages?|mails?|e-?mails?|requests?|logins?|auth\w*|attempts?|login attempts)"
             r"(?! (from|with) spam)",
             r"too many (concurrent|simultaneous)|(concurrent|simultaneous) (smtp )?(connections?|sessions?).{0,40}(exceed|limit|max|reached)",
-            r"too much mail|too many recipients (received|this|per|in the last|today)|(to|too many) (too many )?recipients this hour",
+            r"too much mail\b(?! data)|too many errors from your ip|too many recipients (received|this|per|in the last|today)|(to|too many) (too many )?recipients this hour",
             r"(messages?|mails?|e-?mails?|recipients?|connections?|limit)s? per[- ](second|minute|hour|session|connection|\d)",
             r"max(imum)? (number of )?(messages?|e?mails?)( \w+)? per|max messages? per connection|(message|connection) (rate|threshold|count)"
             r".{0,30}(exceed|limit|reach)",
-            r"(hourly|per[- ]hour|this hour|relay limit|thread limit|peak|outbound thread).{0,40}(limit|exceed|reached|allowed)?",
+            r"(hourly|per[- ]hour|this hour|relay limit|thread limit|\bpeak\b|outbound thread)",
             r"(sending|send|sent|rate) limit (has been )?(exceeded|reached)|max defers and failures|exceeded permitted limits",
             r"temporarily blocked due to repeated|trop de connexions|zu viele (verbindungen|nachrichten)|demasiad[oa]s (conexiones|mensajes)",
             r"wait to send more|policy- ?sc0?1|repeated bad requests|message from \(.{3,40}\) temporarily deferred|hl:i[cfh]|rp:(qrc|rcl|cel)",
@@ -148,6 +159,11 @@ RATE = (
 )
 
 LOGIN = (
+    Rule(
+        kind=FailureKind.POLICY,
+        because="we may not send from this address",
+        words=(r"(from|sender) (address )?.{0,40}not authori[sz]ed",),
+    ),
     Rule(
         kind=FailureKind.TRANSIENT,
         because="the provider cannot check logins at the moment",
@@ -184,7 +200,7 @@ LOGIN = (
             r"authorization (failed|required|grant)|authorisation|no smtp access|not subscribed to ses|user unknown or password|clientauth",
             r"authentification (requise|echou|incorrect|invalide)|code d'authentification|mot de passe|passwort|kennwort|anmeldung fehl",
             r"contrasena|senha (in|errad)|autenticaci?o|autenticac(ion|ao)|неверный (логин|пароль)|парол|авториза|аутентифи|认证失败|密码|認証",
-            r"access rights to this service|not enabled for smtp|user is not allowed to (log|authenticate)|invalid user\b",
+            r"access rights to this service|not enabled for smtp|user is not allowed to (log|authenticate)",
         ),
         not_at=frozenset({Stage.BANNER, Stage.CONNECT}),
     ),
@@ -197,21 +213,21 @@ POLICY = (
         words=(
             r"rela(y|ying|yed?)\b.{0,30}(denied|not (permitted|allowed)|disallowed|prohibited|forbidden|refused|rejected|access)"
             r"|(unable|not (allowed|permitted|authori[sz]ed)|cannot|refus\w+|no permission|permission) to relay|as a relay|relay not|open relay",
-            r"(denied|credentials for|not permitted to|we do not|attempt to|unauthori[sz]ed|no|disallowed) relay|relaying (denied|disallowed)",
+            r"(denied|credentials for|not permitted to|we do not|attempt to|unauthori[sz]ed|no|disallowed) relay|relaying (denied|disallowed)|denies relay|not a gateway",
             r"(isn't|not) in my list of allowed rcpthosts|tenantattribution|insecure mail relay|this route requires",
             r"(not|isn't|is not|aren't|un)( been| yet| a)? ?(verified|confirmed|configured|authori[sz]ed|registered|validated|approved|allowed)"
-            r".{0,60}(identit|send(ing|er|)\b|domain|from|signature|address|relay|ip\b|e?mail|account)",
-            r"(identit(y|ies)|sender|domain|from|signature|address|ip( address)?|shared).{0,60}(not|isn't|in|un)( been| yet| a)? ?"
+            r".{0,60}(identit|send(ing|er|)\b|domain|from|signature|address|relay|\bip\b)",
+            r"\b(identit(y|ies)|sender|domain|from|signature|address|ip( address)?|shared)\b.{0,60}(not|isn't|in|un)( been| yet| a)? ?"
             r"(verified|confirmed|configured|authori[sz]ed|registered|validated|approved|allowed|valid\b|owned|match|a sender)",
             r"(unconfigured|unverified|unregistered|unauthori[sz]ed|unprovisioned|unconfirmed) (sending |from |sender )?(domain|address|ip|sender|host)",
             r"not owned by|sendasdenied|send as|permissions? to send|send on behalf|restricted to sending|pending approval|sandbox",
             r"is not authori[sz]ed|not authori[sz]ed to|not allowed to send|not permitted to send|test purposes only|activate your",
-            r"sender verif|verify (callout|sender)|sender (address )?(was |is )?(rejected|refused|denied|invalid|unknown|not accepted)",
+            r"sender verif|verify (callout|sender|mail ?from)|mismatche[sd]|(is|sender) unvalidated|denies the sender|sender .{0,20}not in |sender (address )?(was |is )?(rejected|refused|denied|blocked|invalid|unknown|not accepted)",
             r"(domain of )?sender (address )?(@ )?.{0,60}(does not (exist|resolve)|not exist|domain not found|could not|null mx)|sender domain",
             r"(invalid|unknown|unroutable|bad|illegal|unresolvable|blank|empty|null) .{0,12}(sender|from|return|rfc\.?5321|envelope)",
             r"from:? .{0,30}(domain|address).{0,20}(is )?(invalid|not)|sender .{0,80}not a valid|sender policy|emetteur invalide|expediteur",
             r"absender.{0,30}(ungultig|abgelehnt|nicht)|remitente|remetente|mittente|отправител.{0,30}(не|отверг|запрещ)|发件人",
-            r"ip address is not allowed|unauthori[sz]ed ip|from a different address|domain may not exist|mail from.{0,20}(not|reject|invalid)",
+            r"ip address is not allowed|unauthori[sz]ed ip|from a different address|domain may not exist|mail ?from (is |was )?(not|reject|invalid)",
         ),
         not_at=frozenset({Stage.AUTH}),
     ),

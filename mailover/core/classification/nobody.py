@@ -29,6 +29,19 @@ GREYLIST = (
 
 RECIPIENT_WISHES = (
     Rule(
+        kind=FailureKind.MESSAGE,
+        because="this message has too many recipients at once",
+        words=(
+            r"too many recipients?(?! (received|this hour|per |in the last|today))|multiple destination domains|domain policy size",
+        ),
+        not_at=frozenset({Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.STARTTLS, Stage.AUTH}),
+    ),
+    Rule(
+        kind=FailureKind.RECIPIENT,
+        because="none of the recipients is valid",
+        words=(r"(all|no) (the )?(valid )?recipients? (are |were )?(invalid|rejected|unknown|refused)|no valid recipients",),
+    ),
+    Rule(
         kind=FailureKind.RECIPIENT,
         because="this recipient takes mail from chosen senders only",
         words=(
@@ -38,7 +51,7 @@ RECIPIENT_WISHES = (
             r"(restricted|only accept\w*|accepts?) (mail |messages )?(only )?from (specific|internal|authori[sz]ed|known)",
             r"ip not in whitelist for rcpt",
             r"(policy )?rejection on the target address|rejected by recipients?\b|blocked by the recipient\b(?!.{0,20}(ip|dns))",
-            r"recipient (preferences|id refuse)|user refuses|user rules|user reject",
+            r"recipient (preferences|id refuse)|user refuse[sd]|refuse[sd]? to receive|user rules|user reject",
             r"envelope blocked|manually blocked senders|header[- ]based blocked senders|blocked senders? policy",
             r"\bblock-(send-er|sender|rcpt)\b|mailing list expansion prohibited",
             r"does not accept email over ipv6",
@@ -48,6 +61,8 @@ RECIPIENT_WISHES = (
         kind=FailureKind.RECIPIENT,
         because="this recipient receives too much mail at the moment",
         words=(
+            r"(recipient|mail ?box|user you)\b.{0,40}(daily|hourly|receiv\w+) .{0,20}limit|for exceeding receiving|too much mail data",
+            r"user has too many messages",
             r"(is|are) receiving (e?mail|messages) (too quickly|at a rate)",
             r"recipient('s)? (has )?(exceeded|per hour)|recipient thread limit|recipients? is over.{0,20}rate",
             r"messages? to @ (are |were |was )?(temporarily )?deferred due to excessive volume",
@@ -80,7 +95,7 @@ MAILBOX = (
         kind=FailureKind.RECIPIENT,
         because="the recipient's server or mailbox cannot take mail now",
         words=(
-            r"destination mail server|remote server returned|certificate-host-mismatch|suspiciousremoteservererror",
+            r"destination mail server|certificate-host-mismatch|suspiciousremoteservererror",
             r"connection refused \[message|socket error code",
             r"(recipient|mail ?box) (is )?(temporarily|currently) (unavailable|disabled|suspended|locked)",
             r"(message|delivery time|queue) expired|in the queue too long|(account )?inbounds disabled",
@@ -149,8 +164,8 @@ CONTENT = (
         kind=FailureKind.MESSAGE,
         because="this message is too big, or has too many recipients or parts",
         words=(
-            r"too many recipients?(?! (received|this|per|in the last|today))|too many (attachments|headers|mime|received|hops)",
-            r"multiple destination domains|domain policy size|recipients? limit (is|of|per message)|maximum number of recipients",
+            r"too many (attachments|headers|mime|received|hops)",
+            r"recipients? limit (is|of|per message)|maximum number of recipients",
             r"(message|mail|header|attachment|data|size|email)s? .{0,60}(too (big|large|long)|exceed(s|ed)?.{0,60}"
             r"(size|limits?( of)?|maximum|fixed|databytes)|is too (big|large|long))",
             r"(message|email|mail) size exceed|maximum (email|message) size|message length exceed|exceed(s|ed)? .{0,40}size",
@@ -171,7 +186,7 @@ CONTENT = (
             r"(likely|appears to be|considered|looks? like|suspected|probabl[ey]|classified as|identified as|detected as|flagged as|"
             r"suspicion of|marked as|rejected as|scored as|judged to be|as being) .{0,20}(spam|unsolicited|junk|bulk)",
             r"spam (message|content|detect|score|mail|e?mail|reject|check|filter|refused|blocked|found|not accepted)",
-            r"(mail|message) rejete|mensaje rechazado por spam|als spam|comme (du )?spam|спам|垃圾邮件|迷惑メール",
+            r"e?mail rejete|message rejete|mensaje rechazado por spam|als spam|comme (du )?spam|спам|垃圾邮件|迷惑メール",
             r"message (filtered|content)|blocked by (spam|content)|recurrent pattern|spamassassin|security polic|bulk advertis",
         ),
     ),
