@@ -1,4 +1,4 @@
-"""The first good one of several attempts, each begun a little after the one before. Nothing here knows what is tried."""
+"""The first good one of several attempts, each begun a little after the last. Nothing here knows what is tried."""
 
 import asyncio
 from collections import deque

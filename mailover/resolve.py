@@ -1,6 +1,6 @@
 """Host names to addresses: /etc/hosts, then the name servers, under one deadline, with the last good answer kept.
 
-"No such name" and "nobody could be asked" are different answers. Mail records (MX, SPF, DKIM) are `dns_checks`' business.
+"No such name" and "nobody could be asked" are different answers. Mail records are `dns_checks`' business.
 """
 
 import asyncio
@@ -84,7 +84,7 @@ class Resolver:
         hosts_file: str = "/etc/hosts",
         resolv_conf: str = "/etc/resolv.conf",
     ) -> None:
-        """`nameservers` are "address" or "address:port" ("[::1]:53"), else those of `resolv_conf`; `lifetime` in seconds."""
+        """`nameservers` are `address` or `address:port`, instead of those in `resolv_conf`; `lifetime` in seconds."""
         self._configured = tuple(_server(text) for text in nameservers)
         self._lifetime = lifetime
         self._now = now
@@ -125,7 +125,7 @@ class Resolver:
         return resolution
 
     def _last_good(self, name: str, because: str) -> Resolution:
-        """RFC 8767: an old answer is better than none. It is not asked again for a moment, which would only cost time."""
+        """RFC 8767: an old answer is better than none. Asking again at once would only cost every probe its time."""
         kept = self._kept.get(name)
         if kept is None:
             return Resolution(outcome=Outcome.TROUBLE, because=because)
@@ -232,7 +232,7 @@ def _read_resolv_conf(lines: Iterable[str]) -> tuple[tuple[str, int], ...]:
 
 
 def _server(text: str) -> tuple[str, int]:
-    """`address`, `address:port` or `[address]:port`; a server is named by address, for who would resolve its name?"""
+    """`address`, `address:port` or `[address]:port`; an address, nobody could resolve a server's name first."""
     if _literal(text):
         return text, _DNS_PORT
     address, _, port = text.rpartition(":")

@@ -4,9 +4,11 @@
 outcome means for a provider is `mailover.core`; what to ask and how often is `agent.probes` and `mailover.relay`.
 """
 
+from mailover.smtp.blame import SessionError
 from mailover.smtp.capabilities import Capabilities
 from mailover.smtp.conversation import converse
 from mailover.smtp.endpoint import Credentials, Endpoint, Envelope, Mechanism, TlsMode
+from mailover.smtp.session import Session
 from mailover.smtp.transcript import AddressTried, RecipientResult, StageReply, TlsFacts, Transcript
 
 __all__ = [
@@ -17,6 +19,8 @@ __all__ = [
     "Envelope",
     "Mechanism",
     "RecipientResult",
+    "Session",
+    "SessionError",
     "StageReply",
     "TlsFacts",
     "TlsMode",

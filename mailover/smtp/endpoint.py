@@ -1,4 +1,4 @@
-"""What a dialogue is held with and about: the endpoint, the credentials, the envelope. Values only, checked when built."""
+"""What a dialogue is held with and about: endpoint, credentials, envelope. Values only, checked when built."""
 
 import re
 from dataclasses import dataclass
