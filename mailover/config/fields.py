@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import time, timedelta
+from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -23,6 +24,8 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9_])?\.?")
 _MAILBOX = re.compile(r"[^\s@<>]{1,64}@[^\s@<>]{1,255}")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
+_EHLO_NAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
+_CHANNEL = re.compile(r"[CGD][A-Z0-9]{8,}")
 _SHORTEST_TOKEN = 32
 _SIGNING_BYTES = range(24, 65)
 
@@ -201,6 +204,26 @@ def _signing_secret(secret: Secret) -> Secret:
     return secret
 
 
+def _readable(path: Path) -> Path:
+    try:
+        with path.open("rb"):
+            return path
+    except OSError as exc:
+        raise ValueError(f"cannot be read: {exc.strerror or type(exc).__name__}") from None
+
+
+def _ehlo_name(text: str) -> str:
+    if not _EHLO_NAME.fullmatch(text):
+        raise ValueError('must be a host name, or an address in brackets such as "[192.0.2.1]"')
+    return text
+
+
+def _channel(text: str) -> str:
+    if not _CHANNEL.fullmatch(text):
+        raise ValueError('must be the channel\'s id, such as "C0123456789", not its name')
+    return text
+
+
 def each_once(what: str) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
     """Make the check that no `what` is listed twice."""
 
@@ -231,3 +254,6 @@ Zone = Annotated[ZoneInfo, PlainValidator(_zone)]
 HiddenText = Annotated[Secret, PlainValidator(_secret)]
 TokenText = Annotated[Secret, PlainValidator(_secret), AfterValidator(_token)]
 SigningSecret = Annotated[Secret, PlainValidator(_secret), AfterValidator(_signing_secret)]
+ReadableFile = Annotated[Path, AfterValidator(_readable)]
+EhloName = Annotated[str, AfterValidator(_ehlo_name)]
+ChannelId = Annotated[str, AfterValidator(_channel)]

@@ -11,9 +11,11 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from mailover.config.fields import (
     Address,
+    ChannelId,
     HiddenText,
     Listen,
     Name,
+    ReadableFile,
     SigningSecret,
     Table,
     TokenText,
@@ -81,7 +83,7 @@ class SlackSettings(Table):
     """The bot token (scope chat:write)."""
     token_file: Path | None = None
     """File that holds the token."""
-    channel: Annotated[str, Field(pattern=r"^[CGD][A-Z0-9]{8,}$")] | None = None
+    channel: ChannelId | None = None
     """The channel's id, not its name: only an id can be updated."""
     webhook_url: HiddenText | None = None
     """An incoming webhook, instead of token and channel."""
@@ -129,9 +131,9 @@ class RelaySettings(Table):
 
     listen: Listen = Address(host="127.0.0.1", port=2525)
     """Where the relay listens; other than loopback needs a certificate and tokens with scope send."""
-    certificate_file: Path | None = None
+    certificate_file: ReadableFile | None = None
     """PEM file with the relay's certificate chain."""
-    key_file: Path | None = None
+    key_file: ReadableFile | None = None
     """PEM file with the certificate's key."""
 
     @field_validator("key_file")

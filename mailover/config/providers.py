@@ -10,7 +10,21 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from mailover.config.fields import Clock, DayHours, HiddenText, Host, Mailbox, Name, Names, Port, Table, Zone, each_once
+from mailover.config.fields import (
+    Clock,
+    DayHours,
+    EhloName,
+    HiddenText,
+    Host,
+    Mailbox,
+    Name,
+    Names,
+    Port,
+    ReadableFile,
+    Table,
+    Zone,
+    each_once,
+)
 from mailover.core.providers import Failback, StreamMode, Tls, WhenExhausted
 from mailover.secrets import Secret
 
@@ -61,9 +75,9 @@ class ProviderSettings(Table):
     """Permits `tls = "none"`, for a peer on a trusted wire."""
     tls: Tls = Tls.STARTTLS
     """How the connection is encrypted."""
-    ca_file: Path | None = None
+    ca_file: ReadableFile | None = None
     """PEM file with the authorities to trust instead of the system's."""
-    ehlo_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:\[\]-]{1,255}$")] = "[127.0.0.1]"
+    ehlo_name: EhloName = "[127.0.0.1]"
     """What mailover calls itself in EHLO."""
     username: str | None = None
     """Who logs in; without it login is never probed."""

@@ -20,6 +20,7 @@ from mailover.config.fields import (
     Peer,
     Port,
     PositiveSpan,
+    ReadableFile,
     Span,
     Table,
     each_once,
@@ -129,7 +130,7 @@ class ImapSettings(Table):
     """Permits `tls = "none"`, for a peer on a trusted wire."""
     tls: Tls = Tls.IMPLICIT
     """How the connection is encrypted."""
-    ca_file: Path | None = None
+    ca_file: ReadableFile | None = None
     """PEM file with the authorities to trust instead of the system's."""
     username: str = Field(min_length=1)
     """Who logs in."""
