@@ -1,7 +1,7 @@
 """Frozen values to plain JSON and back, driven by their type hints alone; no type is named here.
 
-Written for rows that outlive the code: an unknown field is ignored and a missing one takes its default, so that an upgrade
-reads what an older version wrote.
+Written for rows that outlive the code: an unknown field is ignored and a missing one takes its default, so that an
+upgrade reads what an older version wrote.
 """
 
 import json
@@ -49,9 +49,8 @@ def loads(kind: type[_Value], text: str) -> _Value:
     return value
 
 
-@cache
-def _pair(hint: Any) -> _Pair:
-    """How a type is written and read; made once per type."""
+def _make(hint: Any) -> _Pair:
+    """How a type is written and read."""
     if hint in _LEAVES:
         return _LEAVES[hint]
     if isinstance(hint, type) and issubclass(hint, Enum):
@@ -66,6 +65,9 @@ def _pair(hint: Any) -> _Pair:
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return _mapping(*arguments)
     raise TypeError(f"no JSON is known for {hint!r}")
+
+
+_pair: Callable[[Any], _Pair] = cache(_make)
 
 
 def _enum(hint: type[Enum]) -> _Pair:

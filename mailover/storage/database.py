@@ -1,4 +1,4 @@
-"""One database, opened the way that loses nothing: the differences between SQLite and PostgreSQL live here and nowhere else.
+"""One database, opened the way that loses nothing: what differs between SQLite and PostgreSQL is here only.
 
 Foreign exceptions become StorageError at this edge. No table is named here.
 """
@@ -83,7 +83,8 @@ class Database:
     def writing(self) -> Iterator[sa.Connection]:
         """A transaction that is committed at the end of the block, or leaves no trace."""
         with _translated("written"), self._turn, self.engine.connect() as connection:
-            with connection.execution_options(write=True).begin():
+            connection.execution_options(write=True)
+            with connection.begin():
                 yield connection
 
     def create_file(self) -> None:
@@ -111,6 +112,11 @@ def insert_new(connection: sa.Connection, table: sa.Table, values: Mapping[str, 
     """Insert a row unless its key is taken; whether it was inserted."""
     insert = sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
     return connection.execute(insert.values(**values).on_conflict_do_nothing()).rowcount == 1
+
+
+def storable(text: str) -> bool:
+    """Whether a database takes this text; NUL and half a surrogate pair it would refuse."""
+    return not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text)
 
 
 def _understood(url: str) -> sa.URL:

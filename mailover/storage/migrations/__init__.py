@@ -1,0 +1,1 @@
+"""The schema's history, for Alembic. One file per revision in `versions`; a released one is never edited."""

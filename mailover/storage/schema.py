@@ -1,0 +1,78 @@
+"""Bringing a database to this version's schema: migrations, a backup copy before them, a clear no to a newer one."""
+
+import logging
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from mailover.errors import StorageError
+from mailover.storage.database import Database
+from mailover.storage.tables import SCHEMA
+
+_log = logging.getLogger("mailover.storage")
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+_ADVISORY_LOCK = 0x6D61696C
+"""One number for all agents of a PostgreSQL database: they upgrade one after the other."""
+
+
+def upgrade(database: Database, *, migrations: Path = MIGRATIONS, target: str = SCHEMA) -> str | None:
+    """Bring the schema to `target`, all of it or nothing. The revision found before, None for a new database.
+
+    Raises StorageError when the schema is one that this version does not know.
+    """
+    database.create_file()
+    found = revision(database)
+    if found == target:
+        return found
+    from mailover.storage.migrations import runner  # noqa: PLC0415 - Alembic is a tenth of a second that few starts need
+
+    if found is not None:
+        if found not in runner.known(migrations):
+            raise StorageError(
+                f"the store's schema is {found}, and this mailover knows nothing later than {target}: "
+                "run the version that wrote it, or restore a backup"
+            )
+        _back_up(database, found)
+    with database.writing() as connection:
+        if database.dialect == "postgresql":
+            connection.execute(sa.text("SET LOCAL statement_timeout = 0"))
+            connection.execute(sa.text("SET LOCAL lock_timeout = '60s'"))
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+        runner.run(connection, migrations, target)
+    _log.info("the store's schema is now %s (it was %s)", target, found or "empty")
+    return found
+
+
+def revision(database: Database) -> str | None:
+    """The schema's revision, None for an empty database."""
+    with database.reading() as connection:
+        if not sa.inspect(connection).has_table("alembic_version"):
+            return None
+        found: str | None = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+        return found
+
+
+def backup_of(file: Path, found: str) -> Path:
+    """Where the copy goes that is made before a migration from revision `found`."""
+    return file.with_name(f"{file.name}.before-upgrade-from-{found}")
+
+
+def _back_up(database: Database, found: str) -> None:
+    """Copy an SQLite file as it is now; a PostgreSQL server has backups of its own."""
+    if database.file is None:
+        return
+    copy = backup_of(database.file, found)
+    unfinished = copy.with_name(f"{copy.name}.unfinished")
+    try:
+        unfinished.unlink(missing_ok=True)
+        os.close(os.open(unfinished, os.O_CREAT | os.O_WRONLY, 0o600))
+        with closing(sqlite3.connect(database.file)) as source, closing(sqlite3.connect(unfinished)) as target:
+            source.backup(target)
+        unfinished.replace(copy)
+    except (OSError, sqlite3.Error) as error:
+        raise StorageError(f"no backup could be made before the upgrade, so nothing was changed: {error}") from error
+    _log.info("the store as it was before the upgrade is kept in %s", copy)
