@@ -213,7 +213,7 @@ class Service:
     def _answer(self, items: Sequence[_Item], heard: tuple[Heard | Command, ...]) -> None:
         try:
             decision = self.step(heard)
-        except Exception as error:  # the thread that decides must outlive any one decision
+        except Exception as error:  # noqa: BLE001 - the thread that decides must outlive any one decision
             if not isinstance(error, RefusedError | NotFoundError):
                 _log.exception("a decision failed")
             for item in items:

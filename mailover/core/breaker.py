@@ -1,4 +1,4 @@
-"""A provider's circuit breaker: its states, the table of its transitions, and all that is remembered about one provider.
+"""A provider's circuit breaker: its states, the table of its transitions, and all that is remembered of a provider.
 
 What makes it move is decided elsewhere (`judging`, `trials`); here is only what may follow what.
 """
@@ -234,7 +234,8 @@ class Breaker:
 
     def hold(self, now: datetime, policy: BreakerPolicy) -> timedelta:
         """How long it must have been closed before the flag returns to it."""
-        return min(policy.failback_after * 2 ** min(self.relapse_count(now, policy), 32), policy.failback_max)
+        doublings = min(self.relapse_count(now, policy), 32)
+        return min(policy.failback_after * int(2**doublings), policy.failback_max)
 
 
 def fresh(provider: str, *, enabled: bool, now: datetime) -> Breaker:

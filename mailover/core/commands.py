@@ -1,4 +1,4 @@
-"""What operators and workflow tools may order. Imperative names; a command that cannot be carried out is refused with its reason."""
+"""What operators and workflow tools may order. One that cannot be carried out is refused, with the reason."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +22,7 @@ class DisableProvider:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReorderStream:
-    """Give a stream another order of the same or other providers; it outlives restarts until the config's own order changes."""
+    """Give a stream another order; it outlives restarts, until the config's own order changes."""
 
     stream: str
     providers: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""What happened, in past tense: the one shape that rows, SSE, webhooks and Slack share. Ids are made from the fleet, never by dice."""
+"""What happened, in past tense: the one shape that rows, SSE, webhooks and Slack share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -66,9 +66,10 @@ class Flag:
 
     def same_answer(self, other: "Flag") -> bool:
         """Whether a reader would do the same with both; wording and the epoch itself don't count."""
-        return self._answer() == other._answer()
+        return self.answer() == other.answer()
 
-    def _answer(self) -> tuple[object, ...]:
+    def answer(self) -> tuple[object, ...]:
+        """What a reader acts upon."""
         account = (self.provider, self.host, self.port, self.tls, self.sender)
         return (*account, self.fallbacks, self.weights, self.mode, self.sending, self.valid_for)
 

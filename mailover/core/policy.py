@@ -1,4 +1,4 @@
-"""The numbers the rules work with, each with its default. They were tuned on simulated outages; change one with a simulation."""
+"""The numbers the rules work with. They were tuned on simulated outages; change one only with a simulation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

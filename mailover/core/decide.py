@@ -1,0 +1,144 @@
+"""The decision: fleet, what was heard, policy and the instant in; the next fleet, and all that comes of it, out.
+
+Pure. `now` is given, ids are numbered by the fleet, and nothing here knows a clock, a socket or a store.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from mailover.core import flags, hearing, judging, operators, reports, round_trips, settling, sight, trials
+from mailover.core.commands import Command
+from mailover.core.draft import Decision, Draft, ProbeOrder
+from mailover.core.events import EventType, Severity
+from mailover.core.fleet import Fleet
+from mailover.core.observations import (
+    AgentResumed,
+    AgentStarted,
+    DnsVerdict,
+    MailboxSeen,
+    Observation,
+    Overdue,
+    ProbeKind,
+    Purpose,
+    ReferenceSeen,
+    StoreSeen,
+)
+from mailover.core.policy import Policy
+
+__all__ = ["Decision", "Heard", "ProbeOrder", "decide", "may_probe"]
+
+Heard = Observation | Overdue | ReferenceSeen | MailboxSeen | StoreSeen | DnsVerdict | AgentStarted | AgentResumed
+
+
+def decide(fleet: Fleet, heard: Sequence[Heard | Command], policy: Policy, now: datetime) -> Decision:
+    """What follows from what was heard and from the time alone; `now` is never earlier than the last decision."""
+    draft = Draft(fleet, policy, max(now, fleet.decided_at))
+    settling.settle_policy(draft)
+    for item in heard:
+        _hear(draft, item)
+        if isinstance(item, Observation):
+            _judge(draft, item.provider)
+    _let_time_pass(draft)
+    for name, breaker in list(draft.breakers.items()):
+        if breaker is not fleet.breakers.get(name) or breaker.runs or breaker.verification is not None:
+            _judge(draft, name)
+    for stream in policy.streams.values():
+        flags.settle(draft, stream)
+    return draft.finish(_wake_at(draft))
+
+
+def may_probe(fleet: Fleet, provider: str, probe: ProbeKind) -> bool:
+    """Whether a scheduled probe may run: never of a disabled provider, no login while it is open for auth."""
+    breaker = fleet.breakers.get(provider)
+    if breaker is None or not breaker.enabled:
+        return False
+    if probe is ProbeKind.ROUND_TRIP and fleet.mailbox is not None and fleet.blindness is not None:
+        return False
+    return probe is ProbeKind.PORT or not breaker.open_for_auth
+
+
+def _hear(draft: Draft, item: Heard | Command) -> None:
+    match item:
+        case Observation() if item.purpose is Purpose.REPORT:
+            reports.hear_report(draft, item)
+        case Observation():
+            hearing.hear_probe(draft, item)
+        case Overdue():
+            hearing.hear_overdue(draft, item)
+        case ReferenceSeen():
+            sight.hear_reference(draft, item)
+        case MailboxSeen():
+            round_trips.hear_mailbox(draft, item)
+        case StoreSeen():
+            _hear_store(draft, item)
+        case DnsVerdict():
+            _hear_dns(draft, item)
+        case AgentStarted():
+            _start(draft)
+        case AgentResumed():
+            sight.resume(draft, item.absent_since)
+        case _:
+            operators.carry_out(draft, item)
+
+
+def _start(draft: Draft) -> None:
+    draft.emit(EventType.AGENT_STARTED, "agent", Severity.INFO, "the agent has started; it probes before it decides")
+    sight.resume(draft, draft.fleet.decided_at)
+
+
+def _hear_store(draft: Draft, seen: StoreSeen) -> None:
+    failing = draft.fleet.store_failing_since
+    if not seen.writable and failing is None:
+        draft.rewrite(store_failing_since=draft.now)
+        because = f"the store cannot be written ({seen.text}): failing away goes on unrecorded, failing back waits"
+        draft.emit(EventType.STORAGE_FAILING, "agent", Severity.CRITICAL, because)
+    elif seen.writable and failing is not None:
+        draft.rewrite(store_failing_since=None)
+        seconds = round((draft.now - failing).total_seconds(), 3)
+        because = "the store can be written again; what happened meanwhile is recorded"
+        draft.emit(EventType.STORAGE_RECOVERED, "agent", Severity.INFO, because, seconds=seconds)
+
+
+def _hear_dns(draft: Draft, verdict: DnsVerdict) -> None:
+    breaker = draft.breakers.get(verdict.provider)
+    if breaker is not None and breaker.dns != verdict.verdict:
+        draft.put(replace(breaker, dns=verdict.verdict))
+
+
+def _judge(draft: Draft, provider: str) -> None:
+    breaker = draft.breakers.get(provider)
+    if breaker is not None:
+        judging.judge(draft, breaker)
+
+
+def _let_time_pass(draft: Draft) -> None:
+    """Everything whose time has come: confirmations, verifications, trials, blindness."""
+    for name in list(draft.breakers):
+        hearing.advance_burst(draft, draft.breakers[name])
+        reports.expire_verification(draft, draft.breakers[name])
+        trials.advance(draft, draft.breakers[name])
+    sight.check(draft)
+
+
+def _wake_at(draft: Draft) -> datetime | None:
+    """The next instant at which time alone may change something."""
+    moments: list[datetime] = []
+    blindness = draft.fleet.blindness
+    if blindness is not None:
+        moments.append(blindness.look_at)
+    for breaker in draft.breakers.values():
+        if breaker.burst is not None:
+            moments.append(breaker.burst.next_at or breaker.burst.expires_at)
+        if breaker.verification is not None:
+            moments.append(breaker.verification.expires_at)
+        if breaker.silent_since is not None and blindness is None:
+            limit = breaker.silent_since + draft.policy.sight_limit
+            if limit > draft.now:
+                moments.append(limit)
+        trial = trials.next_at(draft, breaker)
+        if trial is not None:
+            moments.append(trial)
+    for stream in draft.policy.streams.values():
+        moments += flags.next_at(draft, stream)
+    return min(moments, default=None)

@@ -1,0 +1,290 @@
+"""What the flag of each stream says: the first eligible provider in order, unless pinned, blind or exhausted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from mailover.core import telling
+from mailover.core.breaker import Breaker
+from mailover.core.draft import Draft
+from mailover.core.events import EventType, Severity, rfc3339
+from mailover.core.fleet import Flag, Mode, StreamState, account
+from mailover.core.providers import Failback, Stream, StreamMode, WhenExhausted
+from mailover.core.sentences import listed, percent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What a stream's flag is to say."""
+
+    provider: str | None
+    mode: Mode
+    because: str
+    fallbacks: tuple[str, ...] = ()
+    weights: Mapping[str, float] = field(default_factory=dict)
+    sending: bool = True
+    leaving_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidates:
+    """Who could carry a stream's mail now, each in order."""
+
+    order: tuple[str, ...]
+    healthy: tuple[str, ...]
+    """Enabled and closed: may stay in the flag."""
+    eligible: tuple[str, ...]
+    """And, with `require_dns`, covered by the DNS, unless nobody is: may take over."""
+    ready: tuple[str, ...]
+    """And without an open run: may enter now."""
+
+
+def candidates(draft: Draft, stream: Stream) -> Candidates:
+    """Sort a stream's providers by what they may do."""
+    order = tuple(p for p in draft.order_of(stream.name) if p in draft.breakers)
+    healthy = tuple(p for p in order if draft.lets_through(p))
+    covered = tuple(p for p in healthy if not stream.require_dns or draft.breakers[p].dns != "none")
+    eligible = covered or healthy
+    ready = tuple(p for p in eligible if not draft.breakers[p].runs)
+    return Candidates(order=order, healthy=healthy, eligible=eligible, ready=ready)
+
+
+def settle(draft: Draft, stream: Stream) -> None:
+    """Bring one stream's flag up to date, and say what changed."""
+    state = _expire(draft, stream)
+    who = candidates(draft, stream)
+    choice = _choose(draft, stream, state, who)
+    flag = _flag(draft, state, choice)
+    exhausted = choice.mode is Mode.EXHAUSTED
+    since = state.exhausted_since
+    if choice.mode not in {Mode.BLIND, Mode.PINNED}:
+        since = (since or draft.now) if exhausted else None
+    settled = replace(state, flag=flag, leaving_since=choice.leaving_since, exhausted_since=since)
+    if settled != state:
+        state = draft.put_stream(settled)
+    telling.tell(draft, stream, draft.fleet.streams.get(stream.name, state), state, who.order)
+
+
+def _expire(draft: Draft, stream: Stream) -> StreamState:
+    """End a pin or a fail-back pause whose time has come."""
+    state = draft.streams[stream.name]
+    if state.pin is not None and draft.now >= state.pin.until:
+        end_pin(draft, state, f"the pin of {stream.name} to {state.pin.provider} has expired")
+        state = draft.streams[stream.name]
+    if state.failback_paused_until is not None and draft.now >= state.failback_paused_until:
+        state = draft.put_stream(replace(state, failback_paused_until=None))
+    return state
+
+
+def end_pin(draft: Draft, state: StreamState, because: str, by: str | None = None) -> None:
+    """End a stream's pin and say so."""
+    if state.pin is None:
+        return
+    name = state.flag.stream
+    draft.put_stream(replace(state, pin=None))
+    draft.emit(
+        EventType.STREAM_UNPINNED,
+        f"stream/{name}",
+        Severity.INFO,
+        because,
+        stream=name,
+        provider=state.pin.provider,
+        by=by or None,
+    )
+
+
+# -- choosing ---------------------------------------------------------------------------------------------------------
+
+
+def _choose(draft: Draft, stream: Stream, state: StreamState, who: Candidates) -> Choice:
+    if state.pin is not None:
+        until = f"until {rfc3339(state.pin.until)}"
+        reason = f": {state.pin.reason}" if state.pin.reason else ""
+        because = f"pinned to {state.pin.provider} {until}{reason}"
+        return _to(state.pin.provider, Mode.PINNED, because, who)
+    if draft.fleet.blindness is not None:
+        return _while_blind(state, who, draft.fleet.blindness.because)
+    if not who.healthy:
+        return _while_exhausted(draft, stream, state, who)
+    if stream.mode is StreamMode.BALANCE:
+        return _balance(draft, stream, state, who)
+    return _failover(draft, stream, state, who)
+
+
+def _to(provider: str, mode: Mode, because: str, who: Candidates, leaving_since: datetime | None = None) -> Choice:
+    return Choice(
+        provider=provider,
+        mode=mode,
+        because=because,
+        fallbacks=tuple(p for p in who.eligible if p != provider),
+        weights={provider: 1.0},
+        leaving_since=leaving_since,
+    )
+
+
+def _while_blind(state: StreamState, who: Candidates, because: str) -> Choice:
+    """Automation changes nothing; only what an operator took away is replaced."""
+    flag = state.flag
+    gone = flag.provider is not None and flag.provider not in who.order
+    if gone and who.eligible:
+        return _to(who.eligible[0], Mode.BLIND, because, who)
+    return Choice(
+        provider=flag.provider,
+        mode=Mode.BLIND,
+        because=because,
+        fallbacks=tuple(p for p in flag.fallbacks if p in who.healthy),
+        weights=flag.weights,
+        sending=flag.sending,
+    )
+
+
+def _failover(draft: Draft, stream: Stream, state: StreamState, who: Candidates) -> Choice:
+    active = state.flag.provider
+    if active in who.healthy:
+        better = who.order[: who.order.index(active)]
+        for name in who.ready:
+            if name in better and _may_return(draft, stream, state, draft.breakers[name]):
+                return _reached(draft, who, name)
+        return _reached(draft, who, active)
+    if who.ready:
+        return _reached(draft, who, who.ready[0])
+    since = state.leaving_since or draft.now
+    was = draft.breakers.get(active or "")
+    may_wait = active in who.order and was is not None and was.enabled
+    if active is not None and may_wait and draft.now < since + draft.policy.confirmation_span:
+        because = f"{active} is out, and every other provider is being confirmed"
+        mode = Mode.NORMAL if active == who.order[0] else Mode.FAILOVER
+        return _to(active, mode, because, who, leaving_since=since)
+    return _reached(draft, who, who.eligible[0])
+
+
+def _reached(draft: Draft, who: Candidates, name: str) -> Choice:
+    """The choice of a provider, with why those before it were passed over."""
+    if name == who.order[0]:
+        known = draft.breakers[name].ok_at is not None
+        health = "healthy and first in order" if known else "first in order and not yet probed"
+        return _to(name, Mode.NORMAL, f"{name} is {health}", who)
+    passed = who.order[: who.order.index(name)]
+    because = f"{name} is the first choice left: {_why_not(draft, who, passed[0])}"
+    return _to(name, Mode.FAILOVER, because, who)
+
+
+def _why_not(draft: Draft, who: Candidates, name: str) -> str:
+    breaker = draft.breakers[name]
+    if not breaker.enabled:
+        return f"{name} is disabled"
+    if breaker.opening is not None:
+        return breaker.opening.because
+    if name not in who.eligible:
+        return f"the DNS does not cover {name}"
+    return f"{name} has been back since {rfc3339(breaker.since)} and must hold before the flag returns"
+
+
+def _may_return(draft: Draft, stream: Stream, state: StreamState, breaker: Breaker) -> bool:
+    """Whether a better provider may take the flag back."""
+    if stream.name in draft.failing_back:
+        return True
+    if stream.failback is Failback.MANUAL or state.failback_paused_until is not None:
+        return False
+    if draft.fleet.store_failing_since is not None:
+        return False
+    answered = breaker.ok_at is not None and breaker.ok_at >= draft.fleet.resumed_at
+    return answered and draft.now >= returns_at(draft, breaker)
+
+
+def returns_at(draft: Draft, breaker: Breaker) -> datetime:
+    """When the flag may return to a closed provider."""
+    return breaker.since + breaker.hold(draft.now, draft.policy.breaker)
+
+
+def _balance(draft: Draft, stream: Stream, state: StreamState, who: Candidates) -> Choice:
+    """Several share: who is in stays while healthy; who returns must hold as for a fail-back."""
+    carrying = state.flag.weights
+    staying = [p for p in who.eligible if p in carrying]
+    joining = [
+        p
+        for p in who.ready
+        if p not in carrying and (not staying or _may_return(draft, stream, state, draft.breakers[p]))
+    ]
+    members = [p for p in who.order if p in staying or p in joining] or [who.eligible[0]]
+    shares = {p: stream.weights.get(p, 0.0 if stream.weights else 1.0) for p in members}
+    total = sum(shares.values())
+    weights = {p: round(share / total, 6) for p, share in shares.items() if share > 0} if total else {members[0]: 1.0}
+    provider = next(iter(weights))
+    because = f"shared by ratio: {listed([f'{p} {percent(share)}' for p, share in weights.items()])}"
+    absent = [p for p in who.order if p not in who.healthy]
+    if absent:
+        because = f"{because}; {_why_not(draft, who, absent[0])}"
+    return Choice(
+        provider=provider,
+        mode=Mode.BALANCE,
+        because=because,
+        fallbacks=tuple(p for p in who.eligible if p != provider),
+        weights=weights,
+    )
+
+
+def _while_exhausted(draft: Draft, stream: Stream, state: StreamState, who: Candidates) -> Choice:
+    enabled = [p for p in who.order if draft.breakers[p].enabled]
+    if not enabled:
+        because = "every provider of this stream is disabled"
+        return Choice(provider=None, mode=Mode.EXHAUSTED, because=because, sending=False)
+    active = state.flag.provider
+    answering = [p for p in enabled if _answers(draft.breakers[p])]
+    if answering:
+        chosen = active if active in answering else answering[0]
+        because = f"every provider is out, but {chosen} answers again"
+        return _to(chosen, Mode.EXHAUSTED, because, who)
+    why = f"every provider is out: {listed(enabled)}"
+    if stream.when_exhausted is not WhenExhausted.LEAST_BAD:
+        words = {WhenExhausted.HOLD: "mail is held", WhenExhausted.TEST: "mail is only logged"}
+        because = f"{why}; {words[stream.when_exhausted]} until one is back"
+        return Choice(provider=None, mode=Mode.EXHAUSTED, because=because, sending=False)
+    if state.exhausted_since is not None and active in enabled:
+        chosen = active
+    else:
+        chosen = min(enabled, key=lambda p: (_share(draft.breakers[p]), p != active))
+    return _to(chosen, Mode.EXHAUSTED, f"{why}; {chosen} failed least", who)
+
+
+def _answers(breaker: Breaker) -> bool:
+    return breaker.opening is not None and breaker.opening.good_at is not None
+
+
+def _share(breaker: Breaker) -> float:
+    return breaker.opening.share if breaker.opening is not None else 0.0
+
+
+def _flag(draft: Draft, state: StreamState, choice: Choice) -> Flag:
+    """The next flag; the very same one when a reader would do nothing else."""
+    old = state.flag
+    new = replace(
+        old,
+        provider=choice.provider,
+        fallbacks=choice.fallbacks,
+        weights=choice.weights,
+        mode=choice.mode,
+        sending=choice.sending,
+        because=choice.because,
+        valid_for=draft.policy.valid_for,
+        **account(draft.policy.providers.get(choice.provider or "")),
+    )
+    if new.same_answer(old):
+        return old
+    since = old.since if new.provider == old.provider else draft.now
+    return replace(new, epoch=old.epoch + 1, since=since)
+
+
+def next_at(draft: Draft, stream: Stream) -> list[datetime]:
+    """When time alone may change this stream's flag."""
+    state = draft.streams[stream.name]
+    pinned_until = state.pin.until if state.pin is not None else None
+    moments = [m for m in (pinned_until, state.failback_paused_until) if m is not None]
+    if state.leaving_since is not None:
+        moments.append(state.leaving_since + draft.policy.confirmation_span)
+    if stream.peak_hours:
+        moments.append(draft.now.replace(second=0, microsecond=0) + timedelta(minutes=1))
+    if state.flag.mode in {Mode.FAILOVER, Mode.BALANCE} and stream.failback is Failback.AUTO:
+        closed = (draft.breakers[p] for p in draft.order_of(stream.name) if draft.lets_through(p))
+        moments += [m for m in (returns_at(draft, b) for b in closed) if m > draft.now]
+    return moments

@@ -1,0 +1,139 @@
+"""The rules that open a breaker: a run, a proven report, a majority of ballots, a rate."""
+
+from mailover.core import reports, sight, trials
+from mailover.core.breaker import Breaker, Cause, Run
+from mailover.core.draft import Draft
+from mailover.core.hearing import CONFIRMED_AT_ONCE
+from mailover.core.observations import Depth, Failure, Stage
+from mailover.core.sentences import failure_words, percent, span_words
+from mailover.core.windows import Count, count
+
+
+def judge(draft: Draft, breaker: Breaker) -> None:
+    """Open a closed breaker that a rule says must open; close one that its rate says may close."""
+    if not breaker.enabled or draft.blind:
+        return
+    if not breaker.closed:
+        trials.close_by_rate(draft, breaker)
+        return
+    _ = _by_report(draft, breaker) or _by_run(draft, breaker) or _by_ballot(draft, breaker) or _by_rate(draft, breaker)
+
+
+def _by_run(draft: Draft, breaker: Breaker) -> bool:
+    for run in breaker.runs.values():
+        if run.failure.stage is Stage.ARRIVE or not _long_enough(draft, run):
+            continue
+        if run.failure.silent and not sight.proven(draft, breaker.provider, run.since):
+            continue
+        probes = "probe" if run.length == 1 else "probes"
+        because = f"{run.length} {run.depth.word} {probes} failed in a row ({failure_words(run.failure)})"
+        trials.open_breaker(
+            draft, breaker, cause=Cause.RUN, failure=run.failure, because=because, first_signal_at=run.since
+        )
+        return True
+    return False
+
+
+def _long_enough(draft: Draft, run: Run) -> bool:
+    failures = draft.policy.breaker.failures
+    if run.failure.kind in CONFIRMED_AT_ONCE and run.same >= min(2, failures):
+        return True
+    if run.replied >= failures or not run.failure.silent:
+        return run.length >= failures
+    return run.length >= (2 * failures + 2 if sight.noisy(draft) else failures)
+
+
+def _by_report(draft: Draft, breaker: Breaker) -> bool:
+    proven = reports.proven_report(draft, breaker)
+    if proven is None or proven.failure is None:
+        return False
+    probes = "a probe" if proven.wanted == 1 else f"{proven.wanted} probes"
+    because = f"{proven.reporter} reports a failure and {probes} agreed ({failure_words(proven.failure)})"
+    reports.believe(draft, proven.reporter)
+    trials.open_breaker(
+        draft, breaker, cause=Cause.REPORT, failure=proven.failure, because=because, first_signal_at=proven.since
+    )
+    return True
+
+
+def _by_ballot(draft: Draft, breaker: Breaker) -> bool:
+    for depth in Depth:
+        vote = reports.outvoted(draft, breaker, depth)
+        told = _latest(breaker, depth, reported=True)
+        if vote is None or told is None or (told.silent and not sight.proven(draft, breaker.provider, vote.since)):
+            continue
+        because = f"most applications report failures ({percent(vote.share)} of sends, {failure_words(told)})"
+        trials.open_breaker(
+            draft,
+            breaker,
+            cause=Cause.BALLOT,
+            failure=told,
+            because=because,
+            first_signal_at=vote.since,
+            share=vote.share,
+        )
+        return True
+    return False
+
+
+def _by_rate(draft: Draft, breaker: Breaker) -> bool:
+    policy = draft.policy.breaker
+    quiet = sight.noisy(draft)
+    for depth, window in breaker.windows.items():
+        if not window or window[-1].failures == 0:
+            continue
+        seen = count(window, draft.now - policy.window, without_silence=quiet)
+        cause, span = Cause.RATIO, policy.window
+        if not _over(seen, policy.window_minimum, policy.window_failures, policy.window_ratio):
+            seen = count(window, draft.now - policy.degraded_window, without_silence=quiet)
+            cause, span = Cause.DEGRADED, policy.degraded_window
+            if not _over(seen, policy.degraded_minimum, policy.degraded_failures, policy.degraded_ratio):
+                continue
+            if not _somebody_is_better(draft, breaker, depth, seen):
+                continue
+        failure = _latest(breaker, depth, reported=False)
+        since = next(bucket.at for bucket in window if bucket.failures)
+        if failure is None or (failure.silent and not sight.proven(draft, breaker.provider, since)):
+            continue
+        share = f"{percent(seen.share)} of {seen.tries} probes"
+        because = f"{share} at depth {depth.word} failed within {span_words(span)} ({failure_words(failure)})"
+        trials.open_breaker(
+            draft,
+            breaker,
+            cause=cause,
+            failure=failure,
+            because=because,
+            first_signal_at=since,
+            share=seen.share,
+        )
+        return True
+    return False
+
+
+def _over(seen: Count, minimum: int, failures: int, ratio: float) -> bool:
+    return seen.tries >= minimum and seen.failures >= failures and seen.share >= ratio
+
+
+def _somebody_is_better(draft: Draft, breaker: Breaker, depth: Depth, seen: Count) -> bool:
+    """Whether a closed alternative in one of its streams fails at most a third as often."""
+    policy = draft.policy.breaker
+    since = draft.now - policy.degraded_window
+    for stream in draft.streams:
+        order = draft.order_of(stream)
+        if breaker.provider not in order:
+            continue
+        for other in draft.others(breaker.provider):
+            theirs = count(other.windows.get(depth, ()), since)
+            known = theirs.tries >= policy.degraded_minimum
+            if other.provider in order and other.closed and known and theirs.share <= seen.share / 3:
+                return True
+    return False
+
+
+def _latest(breaker: Breaker, depth: Depth, *, reported: bool) -> Failure | None:
+    """The latest failure kept of this depth, from a report or from a probe."""
+    for past in reversed(breaker.failures):
+        moves = past.failure.kind.moves_breaker and past.failure.depth is depth
+        if moves and (past.reporter is not None) is reported:
+            return past.failure
+    return None
