@@ -1,0 +1,40 @@
+#!/bin/sh
+# Installs the real servers that the tests marked `peer` talk to. Nothing is started, nothing listens afterwards.
+# Quick when all is there already. Run by `make peers`; needs root and Debian's package manager.
+set -eu
+
+packages="postfix dovecot-imapd haproxy bind9 swaks"
+
+missing=""
+for package in $packages; do
+    if [ "$(dpkg-query --show --showformat '${db:Status-Status}' "$package" 2>/dev/null || true)" != installed ]; then
+        missing="$missing $package"
+    fi
+done
+if [ -z "$missing" ]; then
+    echo "all peers are installed: $packages"
+    exit 0
+fi
+if ! command -v apt-get >/dev/null; then
+    echo "peers are Debian packages ($missing ), and there is no apt-get here" >&2
+    exit 1
+fi
+if [ "$(id -u)" -ne 0 ]; then
+    echo "installing$missing needs root: sudo make peers" >&2
+    exit 1
+fi
+
+# Debian starts what it installs unless this file says no (exit code 101). One that is there already is somebody's choice.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod 755 "$policy"
+    trap 'rm -f "$policy"' EXIT
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+echo "postfix postfix/main_mailer_type select No configuration" | debconf-set-selections
+apt-get update --quiet=2
+# shellcheck disable=SC2086 -- a list of words is meant
+apt-get install --quiet=2 --yes --no-install-recommends $missing >/dev/null
+echo "installed:$missing"

@@ -1,0 +1,101 @@
+"""A real Postfix of our own: submission with STARTTLS and SASL, delivering into a Dovecot's Maildir. Needs root."""
+
+import os
+import pwd
+import subprocess
+from pathlib import Path
+
+from real_daemon import Daemon, free_port
+from real_dovecot import Dovecot
+
+from mailover.demo.authority import Authority
+
+MAIN = """
+compatibility_level = 3.6
+queue_directory = {root}/queue
+data_directory = {root}/data
+command_directory = /usr/sbin
+daemon_directory = /usr/lib/postfix/sbin
+maillog_file = {root}/postfix.log
+maillog_file_prefixes = {root}
+myhostname = mail.example.test
+mydestination =
+mynetworks =
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+smtpd_peername_lookup = no
+disable_dns_lookups = yes
+alias_maps =
+local_recipient_maps =
+smtpd_tls_security_level = encrypt
+smtpd_tls_auth_only = yes
+smtpd_tls_cert_file = {certificate}
+smtpd_tls_key_file = {key}
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = {sasl}
+smtpd_relay_restrictions = permit_sasl_authenticated, reject
+smtpd_client_auth_rate_limit = 0
+smtpd_error_sleep_time = 0
+virtual_mailbox_domains = {domain}
+virtual_mailbox_base = {mail}
+virtual_mailbox_maps = inline:{{ {boxes} }}
+virtual_uid_maps = static:{uid}
+virtual_gid_maps = static:{uid}
+minimal_backoff_time = 300s
+"""
+
+MASTER = """
+127.0.0.1:{port} inet n - n - - smtpd
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+verify unix - - n - 1 verify
+flush unix n - n 1000? 0 flush
+proxymap unix - - n - - proxymap
+smtp unix - - n - - smtp
+error unix - - n - - error
+retry unix - - n - - error
+virtual unix - n n - - virtual
+anvil unix - - n - 1 anvil
+scache unix - - n - 1 scache
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+
+class Postfix(Daemon):
+    """Start, stop, restart; the queue stays between."""
+
+    def __init__(self, root: Path, authority: Authority, *, sasl: Dovecot, mailbox: Dovecot, users: list[str]) -> None:
+        """`sasl` checks passwords, `mailbox` gets the mail of `users` (addresses of one domain)."""
+        super().__init__(root)
+        self.port = free_port()
+        config = root / "config"
+        for directory in (config, root / "queue", root / "data"):
+            directory.mkdir()
+        owner = pwd.getpwnam("postfix")
+        (root / "data").chmod(0o700)
+        os.chown(root / "data", owner.pw_uid, owner.pw_gid)
+        certificate, key = authority.write_server(config, "localhost", self.host)
+        config.joinpath("main.cf").write_text(
+            MAIN.format(
+                root=root,
+                certificate=certificate,
+                key=key,
+                sasl=sasl.sasl_socket,
+                mail=mailbox.mail,
+                domain=users[0].partition("@")[2],
+                boxes=", ".join(f"{{ {user} = {user}/Maildir/ }}" for user in users),
+                uid=mailbox.uid,
+            )
+        )
+        config.joinpath("master.cf").write_text(MASTER.format(port=self.port))
+        subprocess.run(["/usr/sbin/postfix", "-c", str(config), "check"], check=True, capture_output=True)
+
+    def command(self) -> list[str]:
+        """The master itself: `postfix start-fg` puts it in a session of its own, where it outlives its parent."""
+        return ["/usr/lib/postfix/sbin/master", "-d", "-c", str(self.root / "config")]
