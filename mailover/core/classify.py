@@ -1,28 +1,40 @@
 """Turns a reply or an exception's text into a failure kind: what went wrong, and with it who is to blame.
 
-The order of evidence is text, enhanced code, reply code, stage; the tables are in `classification`, their order is here.
+The order of evidence is text, enhanced code, reply code, stage. The tables are in `classification`, their order here.
 What a kind does to a breaker is never decided here.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mailover.core.classification import account, codes, nobody, service, silence
+from mailover.core.classification import (
+    allowance,
+    authenticity,
+    codes,
+    content,
+    greylist,
+    login,
+    recipients,
+    reputation,
+    senders,
+    service,
+    silence,
+)
 from mailover.core.classification.rule import Rule, normal_form
 from mailover.core.observations import FailureKind, Stage
 
 REPLY_RULES: tuple[Rule, ...] = (
-    *nobody.GREYLIST,
-    *nobody.RECIPIENT_WISHES,
-    *account.AUTHENTICITY,
-    *account.SUSPENDED,
-    *account.QUOTA,
-    *account.REPUTATION,
-    *account.RATE,
-    *account.LOGIN,
-    *nobody.MAILBOX,
-    *account.POLICY,
-    *nobody.CONTENT,
+    *greylist.GREYLIST,
+    *recipients.RECIPIENT_WISHES,
+    *authenticity.AUTHENTICITY,
+    *allowance.SUSPENDED,
+    *allowance.QUOTA,
+    *reputation.REPUTATION,
+    *allowance.RATE,
+    *login.LOGIN,
+    *recipients.MAILBOX,
+    *senders.SENDERS,
+    *content.CONTENT,
     *service.NO_SERVICE,
     *service.SERVICE,
 )
@@ -53,11 +65,17 @@ def judge(
             return Verdict(kind=rule.kind, because=rule.because)
     kind = codes.kind_of_enhanced(enhanced, code, stage)
     if kind is not None:
-        return Verdict(kind=kind, because=f"the enhanced code {enhanced} means it")
+        return Verdict(kind=kind, because=f"the enhanced code {enhanced} says so")
     kind = codes.kind_of_code(code, stage)
     if code is None:
-        return Verdict(kind=kind, because="no reply came and nothing else is known")
-    return Verdict(kind=kind, because=f"a {code} {_at(stage)} usually means it")
+        return Verdict(kind=kind, because="no reply came, and nothing else is known")
+    return Verdict(
+        kind=kind, because=f"the words say nothing known, and a {code} {_at(stage)} is read as {_noun(kind)}"
+    )
+
+
+def _noun(kind: FailureKind) -> str:
+    return kind.value.replace("_", " ")
 
 
 def _at(stage: Stage | None) -> str:

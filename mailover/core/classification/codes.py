@@ -59,17 +59,17 @@ _SUBJECTS: Mapping[str, FailureKind] = {"1": _K.RECIPIENT, "2": _K.RECIPIENT, "6
 
 _DOUBT: Mapping[Stage, FailureKind] = {Stage.RCPT: _K.RECIPIENT, Stage.DATA: _K.MESSAGE, Stage.END_DATA: _K.MESSAGE}
 
-_REFUSED_AT: Mapping[Stage, FailureKind] = {
+_REFUSED_AT: Mapping[Stage | None, FailureKind] = {
     Stage.RESOLVE: _K.CONNECTION,
     Stage.CONNECT: _K.CONNECTION,
     Stage.BANNER: _K.CONNECTION,
     Stage.EHLO: _K.PROTOCOL,
-    Stage.STARTTLS: _K.TLS,
     Stage.AUTH: _K.AUTH,
     Stage.MAIL: _K.POLICY,
     Stage.QUIT: _K.PROTOCOL,
     Stage.ARRIVE: _K.MESSAGE,
     **_DOUBT,
+    None: _K.RECIPIENT,
 }
 
 _ANYWHERE: Mapping[int, FailureKind] = {
@@ -82,68 +82,66 @@ _ANYWHERE: Mapping[int, FailureKind] = {
     556: _K.RECIPIENT,
 }
 
-_SILENT_AT: Mapping[Stage, FailureKind] = {
+_SILENT_AT: Mapping[Stage | None, FailureKind] = {
     Stage.STARTTLS: _K.TLS,
     Stage.END_DATA: _K.AMBIGUOUS,
     Stage.ARRIVE: _K.TIMEOUT,
 }
 
 _CONFUSED = frozenset({500, 501, 502, 503, 504, 555})
+_COMMANDS = frozenset({Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.MAIL, Stage.QUIT})
+"""Stages at which a complaint about the command is one: at RCPT and DATA it hides what is wrong with the address."""
 _TEMPORARY = range(400, 500)
 _PERMANENT = range(500, 600)
 
 
 def kind_of_enhanced(enhanced: str | None, code: int | None, stage: Stage | None) -> FailureKind | None:
     """What the enhanced code alone says; None where it is missing, unknown, or leaves it to code and stage."""
-    if not enhanced or enhanced.count(".") != 2:  # noqa: PLR2004 - class.subject.detail
-        return None
-    severity, subject, detail = enhanced.split(".")
+    severity, subject, detail = _parts(enhanced)
     if severity not in {"4", "5"}:
         return None
-    exact = _EXACT.get(f"{subject}.{detail}")
-    if exact is not None:
-        return exact
-    if subject == "1" and detail == "0" and stage is Stage.MAIL:
+    if (subject, detail, stage) == ("1", "0", Stage.MAIL):
         return _K.POLICY
-    if subject in _SUBJECTS:
-        return _SUBJECTS[subject]
     temporary = severity == "4" or code in _TEMPORARY
     if subject in {"3", "4"}:
-        return _K.TRANSIENT if temporary else _of_a_distant_server(stage)
-    if subject == "7":
-        return _of_security(stage, temporary=temporary)
-    return None
+        whole = _K.TRANSIENT if temporary else _of_a_distant_server(stage)
+    elif subject == "7":
+        whole = _of_security(stage, temporary=temporary)
+    else:
+        whole = _SUBJECTS.get(subject)
+    return _EXACT.get(f"{subject}.{detail}", whole)
+
+
+def _parts(enhanced: str | None) -> tuple[str, str, str]:
+    severity, _, rest = (enhanced or "").partition(".")
+    subject, _, detail = rest.partition(".")
+    return severity, subject, detail
 
 
 def _of_a_distant_server(stage: Stage | None) -> FailureKind:
     """A permanent failure of system or network: at a recipient's server, unless it came before one was named."""
-    if stage is None:
-        return _K.RECIPIENT
-    return _DOUBT.get(stage, _K.TRANSIENT)
+    return _K.RECIPIENT if stage is None else _DOUBT.get(stage, _K.TRANSIENT)
 
 
 def _of_security(stage: Stage | None, *, temporary: bool) -> FailureKind:
     if stage in {Stage.CONNECT, Stage.BANNER, Stage.EHLO}:
         return _K.REPUTATION
-    if stage is Stage.AUTH:
-        return _K.TRANSIENT if temporary else _K.AUTH
-    if stage is Stage.MAIL:
-        return _K.TRANSIENT if temporary else _K.POLICY
     if temporary:
         return _K.GREYLIST if stage is Stage.RCPT else _K.TRANSIENT
+    if stage is Stage.AUTH:
+        return _K.AUTH
     return _K.RECIPIENT if stage is None else _DOUBT.get(stage, _K.POLICY)
 
 
 def kind_of_code(code: int | None, stage: Stage | None) -> FailureKind:
     """The last resort: the reply code's first digit and the stage."""
     if code is None:
-        return _K.CONNECTION if stage is None else _SILENT_AT.get(stage, _K.CONNECTION)
+        return _SILENT_AT.get(stage, _K.CONNECTION)
+    if stage is Stage.STARTTLS:
+        return _K.TLS
     if code in _TEMPORARY:
-        return _K.RECIPIENT if code in {422, 450} and stage in {Stage.RCPT, None} else _K.TRANSIENT
-    if code not in _PERMANENT:
+        one_recipient = code in {422, 450} and stage in {Stage.RCPT, None}
+        return _K.RECIPIENT if one_recipient else _K.TRANSIENT
+    if code not in _PERMANENT or (code in _CONFUSED and stage in _COMMANDS):
         return _K.PROTOCOL
-    if code in _ANYWHERE:
-        return _ANYWHERE[code]
-    if code in _CONFUSED and stage not in {*_DOUBT, Stage.AUTH, None}:
-        return _K.PROTOCOL
-    return _K.RECIPIENT if stage is None else _REFUSED_AT[stage]
+    return _ANYWHERE.get(code, _REFUSED_AT[stage])

@@ -6,11 +6,17 @@ The rows themselves live in the themed modules beside this one; deciding between
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import cache
 
 from mailover.core.observations import FailureKind, Stage
 
 LONGEST_TEXT = 1500
 """Characters of a reply that are looked at: the reason stands at its beginning, and a hostile peer may send more."""
+
+GREETING = frozenset({Stage.CONNECT, Stage.BANNER})
+UP_TO_LOGIN = GREETING | {Stage.EHLO, Stage.STARTTLS, Stage.AUTH}
+UP_TO_MAIL = UP_TO_LOGIN | {Stage.RESOLVE, Stage.MAIL}
+"""Stages at which nothing is known of recipients or content yet."""
 
 _ADDRESS = re.compile(r"[\w.+%*=-]{1,64}@[\w.*-]{1,120}")
 _SPACES = re.compile(r"\s+")
@@ -39,7 +45,7 @@ class Rule:
 
     kind: FailureKind
     because: str
-    """What the words mean, a clause that completes "the reply says that ..."."""
+    """What the words mean: one clause, without capital or full stop, that an operator understands."""
     words: tuple[str, ...]
     stages: frozenset[Stage] = frozenset()
     """Only at these stages; a bounce has no stage and never matches such a row. Empty: at any."""
@@ -58,14 +64,9 @@ class Rule:
             return False
         if self.enhanced and enhanced not in self.enhanced:
             return False
-        return any(_compiled(pattern).search(text) for pattern in self.words)
+        return _compiled(self.words).search(text) is not None
 
 
-_CACHE: dict[str, re.Pattern[str]] = {}
-
-
-def _compiled(pattern: str) -> re.Pattern[str]:
-    found = _CACHE.get(pattern)
-    if found is None:
-        found = _CACHE[pattern] = re.compile(fold(pattern))
-    return found
+@cache
+def _compiled(words: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(fold(pattern) for pattern in words))
