@@ -111,7 +111,8 @@ def upsert(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]
 def insert_new(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> bool:
     """Insert a row unless its key is taken; whether it was inserted."""
     insert = sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
-    return connection.execute(insert.values(**values).on_conflict_do_nothing()).rowcount == 1
+    statement = insert.values(**values).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+    return connection.execute(statement).rowcount == 1
 
 
 def storable(text: str) -> bool:
