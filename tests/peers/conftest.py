@@ -54,7 +54,7 @@ def the_postfix(room: Path, authority: Authority, the_dovecot: Dovecot) -> Itera
 @pytest.fixture
 def dovecot(the_dovecot: Dovecot) -> Dovecot:
     """A mailbox that runs, whatever the last test did to it."""
-    if not the_dovecot.listens():
+    if not the_dovecot.runs():
         the_dovecot.restart()
     return the_dovecot
 
@@ -62,6 +62,6 @@ def dovecot(the_dovecot: Dovecot) -> Dovecot:
 @pytest.fixture
 def postfix(the_postfix: Postfix) -> Postfix:
     """A mail server that runs, whatever the last test did to it."""
-    if not the_postfix.listens():
+    if not the_postfix.runs():
         the_postfix.restart()
     return the_postfix

@@ -23,6 +23,8 @@ class Daemon:
 
     host = "127.0.0.1"
     port: int
+    greets_on: int
+    """The port where it speaks first, in the clear: who has been greeted knows that all of it is up."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -33,11 +35,11 @@ class Daemon:
         raise NotImplementedError
 
     def start(self) -> None:
-        """Run it; returns when its port answers."""
+        """Run it; returns when it has greeted."""
         with self.root.joinpath("output").open("ab") as output:
             self._process = subprocess.Popen(self.command(), stdout=output, stderr=output, start_new_session=True)
         until = time.monotonic() + PATIENCE
-        while not self.listens():
+        while not self.greets():
             if self._process.poll() is not None or time.monotonic() > until:
                 self.stop()
                 raise RuntimeError(f"{self.command()[0]} did not start:\n{self.story()}")
@@ -62,6 +64,18 @@ class Daemon:
         """Stop and start, on the same port."""
         self.stop()
         self.start()
+
+    def runs(self) -> bool:
+        """Whether it was started and not stopped since."""
+        return self._process is not None
+
+    def greets(self) -> bool:
+        """Whether somebody who connects is greeted."""
+        try:
+            with socket.create_connection((self.host, self.greets_on), timeout=5) as wire:
+                return bool(wire.recv(1))
+        except OSError:
+            return False
 
     def listens(self) -> bool:
         """Whether its port takes connections."""

@@ -75,7 +75,7 @@ class Dovecot(Daemon):
         """`users` are user names with their passwords; `root` must be reachable for others when root runs it."""
         super().__init__(root)
         self.port = free_port()
-        self.starttls_port = free_port()
+        self.starttls_port = self.greets_on = free_port()
         self.sasl_socket = root / "sasl"
         self.mail = root / "mail"
         as_root = os.geteuid() == 0

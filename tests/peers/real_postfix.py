@@ -73,7 +73,7 @@ class Postfix(Daemon):
     def __init__(self, root: Path, authority: Authority, *, sasl: Dovecot, mailbox: Dovecot, users: list[str]) -> None:
         """`sasl` checks passwords, `mailbox` gets the mail of `users` (addresses of one domain)."""
         super().__init__(root)
-        self.port = free_port()
+        self.port = self.greets_on = free_port()
         config = root / "config"
         for directory in (config, root / "queue", root / "data"):
             directory.mkdir()
