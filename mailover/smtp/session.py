@@ -174,6 +174,7 @@ class Session:
         wire.record.notes.extend(wire.record.show(note) for note in wire.record.capabilities.notes)
 
     async def _starttls(self) -> None:
+        self._wire.listen()
         if not self._offered.starttls:
             raise UnfitError(FailureKind.TLS, "the server does not offer STARTTLS: downgrade suspected")
         await self._wire.ask(Stage.STARTTLS, command(Verb.STARTTLS))
@@ -194,6 +195,7 @@ class Session:
 
     async def _authenticate(self, credentials: Credentials) -> None:
         wire = self._wire
+        wire.listen()
         if wire.record.tls is None and not self._endpoint.allow_plaintext:
             raise UnfitError(FailureKind.TLS, "credentials are not sent without TLS")
         try:

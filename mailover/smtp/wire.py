@@ -84,10 +84,10 @@ class Wire:
 
     def listen(self) -> None:
         """Look at what has come without being asked for: a goodbye, or data that nobody may send yet."""
-        data = self.connected.arrived()
-        if data:
-            self.dialogue.hear(data)
         answer = self.dialogue.next_answer()
+        if answer is None and (data := self.connected.arrived()):
+            self.dialogue.hear(data)
+            answer = self.dialogue.next_answer()
         if answer is not None:
             raise NegativeReplyError(answer.reply)
 
@@ -110,12 +110,14 @@ class Wire:
     def _last_words(self, stage: Stage) -> NegativeReplyError | None:
         """The refusal that a server sent before it hung up or stopped reading, if there was one."""
         with contextlib.suppress(OSError, PeerClosedError, ProtocolError):
-            if data := self.connected.arrived():
+            while True:
+                while (answer := self.dialogue.next_answer()) is not None:
+                    self.record.heard(stage, answer.reply)
+                    if answer.meaning is Meaning.NO:
+                        return NegativeReplyError(answer.reply)
+                if not (data := self.connected.arrived()):
+                    return None
                 self.dialogue.hear(data)
-            while (answer := self.dialogue.next_answer()) is not None:
-                self.record.heard(stage, answer.reply)
-                if answer.meaning is Meaning.NO:
-                    return NegativeReplyError(answer.reply)
         return None
 
     @property
