@@ -1,0 +1,268 @@
+"""The agent's loop: when to look at whom, and carrying out what decisions want to see.
+
+The only user of `schedule`, and for cadence only. What is seen goes to the service; what follows is the core's business.
+"""
+
+import asyncio
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import schedule
+
+from agent.probes import RoundTrip, Target
+from agent.probes.prober import Prober
+from agent.self_check import Reference, ask_all
+from mailover.core.decide import Decision, ProbeOrder, may_probe
+from mailover.core.observations import AgentResumed, Observation, ProbeKind, Purpose
+from mailover.errors import MailoverError, UnavailableError
+from mailover.resolve import Resolver
+from mailover.service import MailboxInlet, Service, Snapshot
+
+_log = logging.getLogger("mailover.agent")
+
+_JITTER = 0.1
+_LONGEST_SLEEP = 0.5
+_ABSENT_AFTER = timedelta(seconds=30)
+"""A loop this late was suspended with its machine, not busy."""
+_STOP_SECONDS = 5.0
+_HOUR = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rhythm:
+    """How often to look, and for how long."""
+
+    port: timedelta
+    login: timedelta
+    round_trip: timedelta
+    references: timedelta = timedelta(seconds=15)
+    deadline: timedelta
+    slow: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """Everything the agent looks at."""
+
+    targets: Mapping[str, Target]
+    references: Sequence[Reference] = ()
+    round_trip: RoundTrip | None = None
+    inlet: MailboxInlet | None = None
+    """Where a workflow tool's word of an arrival goes."""
+    resolver: Resolver = field(default_factory=Resolver)
+
+
+class SteadyScheduler(schedule.Scheduler):
+    """`schedule` on a steady clock: a stepped wall clock or the end of summer time moves no job."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        """`now` gives seconds that only grow."""
+        super().__init__()
+        self.now = now
+
+    def steadily(self, period: timedelta, job: Callable[[], None]) -> None:
+        """Run `job` every `period` with 10 % jitter, first within one period; it may fail, and is run again."""
+        SteadyJob(period, self, job).do(job)
+
+    def seconds_left(self) -> float:
+        """Until the next job is due; an hour when there is none."""
+        due = min((job.due for job in self.jobs if isinstance(job, SteadyJob)), default=self.now() + _HOUR)
+        return max(0.0, due - self.now())
+
+
+class SteadyJob(schedule.Job):
+    """A job on a fixed grid: it does not drift, missed rounds collapse into one, and it cannot raise."""
+
+    def __init__(self, period: timedelta, scheduler: SteadyScheduler, job: Callable[[], None]) -> None:
+        """The first round comes within one period, so that many jobs don't start in step."""
+        super().__init__(1, scheduler)
+        self.unit = "seconds"
+        self._steady = scheduler
+        self._round = job
+        self._period = period.total_seconds()
+        self._grid = scheduler.now() + random.uniform(0, self._period)  # noqa: S311 - spreads load, guards nothing
+        self.due = self._grid
+
+    @property
+    def should_run(self) -> bool:
+        """Whether its time has come."""
+        return self._steady.now() >= self.due
+
+    def __lt__(self, other: object) -> bool:
+        """Earlier due, earlier run."""
+        return isinstance(other, SteadyJob) and self.due < other.due
+
+    def run(self) -> None:
+        """One round. Whatever goes wrong is logged: one job must never stop the others."""
+        try:
+            self._round()
+        except Exception:  # noqa: BLE001 - whatever it was, the other jobs must go on
+            _log.exception("a scheduled job failed")
+        self._schedule_next_run()
+
+    def _schedule_next_run(self) -> None:
+        now = self._steady.now()
+        if now >= self._grid:
+            missed = int((now - self._grid) // self._period)
+            self._grid += (missed + 1) * self._period
+        self.due = self._grid + random.uniform(-_JITTER, _JITTER) * self._period  # noqa: S311 - as above
+
+
+class Agent:
+    """The watcher: an event loop in a thread of its own, so that nobody's work delays a probe."""
+
+    def __init__(self, service: Service, watched: Watched, rhythm: Rhythm) -> None:
+        """Nothing runs before `start`."""
+        self._service = service
+        self._watched = watched
+        self._rhythm = rhythm
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._prober: Prober | None = None
+        self._asking: set[asyncio.Task[None]] = set()
+        self._stopping: asyncio.Event | None = None
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._main, name="mailover-agent", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch; returns when everything listens. Raises what kept the mailbox from opening."""
+        self._service.offer_checks(self.check)
+        if self._watched.inlet is not None:
+            self._service.offer_mailbox(self._watched.inlet)
+        self._thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            raise self._failure
+        self._service.listen(self._hear_decision)
+
+    def stop(self) -> None:
+        """Stop watching; what is under way is given up."""
+        if self._loop is not None and self._stopping is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join(timeout=_STOP_SECONDS)
+
+    def check(self, provider: str, kinds: Sequence[ProbeKind]) -> Sequence[Observation]:
+        """Probe by hand and wait; what is seen is heard as well. Raises RefusedError for a kind that cannot be run."""
+        if self._loop is None or self._prober is None:
+            raise UnavailableError("the agent is not running")
+        orders = [ProbeOrder(provider=provider, probe=kind, purpose=Purpose.MANUAL) for kind in kinds]
+        seen = asyncio.run_coroutine_threadsafe(self._prober.run(*orders), self._loop).result()
+        return [each.observation for each in seen]
+
+    # -- the thread -----------------------------------------------------------------------------------------------
+
+    def _main(self) -> None:
+        try:
+            asyncio.run(self._watch())
+        except BaseException as error:  # noqa: BLE001 - handed to whoever called `start`
+            self._failure = error
+            if self._ready.is_set():
+                _log.exception("the agent's loop ended")
+        finally:
+            self._ready.set()
+
+    async def _watch(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopping = asyncio.Event()
+        watched, rhythm = self._watched, self._rhythm
+        prober = Prober(
+            watched.targets,
+            hear=self._service.hear,
+            now=self._service.clock.now,
+            resolver=watched.resolver,
+            deadline=rhythm.deadline.total_seconds(),
+            slow=rhythm.slow.total_seconds(),
+            round_trip=watched.round_trip,
+        )
+        self._prober = prober
+        if watched.round_trip is not None:
+            await watched.round_trip.mailbox.open()
+        try:
+            scheduler = self._cadence()
+            self._ready.set()
+            await self._turn(scheduler)
+        finally:
+            await prober.stop()
+            for task in tuple(self._asking):
+                task.cancel()
+            await asyncio.gather(*self._asking, return_exceptions=True)
+            if watched.round_trip is not None:
+                await watched.round_trip.mailbox.close()
+
+    def _cadence(self) -> SteadyScheduler:
+        scheduler = SteadyScheduler()
+        rhythm = self._rhythm
+        for name, target in self._watched.targets.items():
+            scheduler.steadily(rhythm.port, self._probing(name, ProbeKind.PORT))
+            if target.credentials is not None:
+                scheduler.steadily(rhythm.login, self._probing(name, ProbeKind.LOGIN))
+            if self._watched.round_trip is not None and target.sender:
+                scheduler.steadily(rhythm.round_trip, self._probing(name, ProbeKind.ROUND_TRIP))
+        if self._watched.references:
+            scheduler.steadily(rhythm.references, self._look_at_references)
+        return scheduler
+
+    def _probing(self, name: str, kind: ProbeKind) -> Callable[[], None]:
+        order = ProbeOrder(provider=name, probe=kind, purpose=Purpose.SCHEDULED)
+
+        def look() -> None:
+            if may_probe(self._service.snapshot.fleet, name, kind):
+                self._start(order)
+
+        return look
+
+    async def _turn(self, scheduler: SteadyScheduler) -> None:
+        """Run what is due until told to stop, and notice when this machine was asleep."""
+        assert self._stopping is not None  # noqa: S101 - made where the loop begins
+        turned_at = self._service.clock.now()
+        while not self._stopping.is_set():
+            now = self._service.clock.now()
+            if now - turned_at > _ABSENT_AFTER:
+                self._service.hear(AgentResumed(absent_since=turned_at, at=now))
+            turned_at = now
+            scheduler.run_pending()
+            await self._sleep(min(_LONGEST_SLEEP, scheduler.seconds_left()))
+
+    async def _sleep(self, seconds: float) -> None:
+        assert self._stopping is not None  # noqa: S101 - as above
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+    # -- what decisions want --------------------------------------------------------------------------------------
+
+    def _hear_decision(self, _snapshot: Snapshot, decision: Decision) -> None:
+        """Called in the deciding thread: hand over, return."""
+        if (decision.probes or decision.look_at_references) and self._loop is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._carry_out, decision)
+
+    def _carry_out(self, decision: Decision) -> None:
+        self._start(*decision.probes)
+        if decision.look_at_references:
+            self._look_at_references()
+
+    def _start(self, *orders: ProbeOrder) -> None:
+        assert self._prober is not None  # noqa: S101 - made where the loop begins
+        for order in orders:
+            try:
+                self._prober.start(order)
+            except MailoverError as error:
+                _log.warning("%s probe of %s not started: %s", order.probe, order.provider, error)
+
+    def _look_at_references(self) -> None:
+        if self._watched.references:
+            task = asyncio.get_running_loop().create_task(self._ask_references())
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+
+    async def _ask_references(self) -> None:
+        watched, now = self._watched, self._service.clock.now
+        deadline = self._rhythm.deadline.total_seconds()
+        seen = await ask_all(watched.references, resolver=watched.resolver, now=now, deadline=deadline)
+        self._service.hear(*seen)
