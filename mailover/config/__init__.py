@@ -3,6 +3,9 @@
 Nothing here connects to anything.
 """
 
+from mailover.config.loading import build, find, load
+from mailover.config.mapping import credentials, endpoint, policy
 from mailover.config.settings import Settings
+from mailover.config.showing import show, warnings
 
-__all__ = ["Settings"]
+__all__ = ["Settings", "build", "credentials", "endpoint", "find", "load", "policy", "show", "warnings"]

@@ -23,6 +23,7 @@ _HIGHEST_PORT = 65535
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9_])?\.?")
 _MAILBOX = re.compile(r"[^\s@<>]{1,64}@[^\s@<>]{1,255}")
+_WEB_ADDRESS = re.compile(r"https?://[^\s/@?#]+([/?]\S*)?")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _EHLO_NAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 _CHANNEL = re.compile(r"[CGD][A-Z0-9]{8,}")
@@ -108,7 +109,8 @@ def _is_ip(text: str) -> bool:
     return True
 
 
-def _listen(text: object) -> Address:
+def parse_listen(text: object) -> Address:
+    """Read "host:port", where port 0 lets the system choose; raises ValueError with the cure."""
     return _address(text, lowest=0, fixed=None)
 
 
@@ -139,8 +141,8 @@ def _domain(text: str) -> str:
 
 
 def _web_address(text: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text):
-        raise ValueError('must be a web address that starts with "https://" or "http://"')
+    if not _WEB_ADDRESS.fullmatch(text):
+        raise ValueError('must be a web address that starts with "https://" or "http://", without a password in it')
     return text
 
 
@@ -240,7 +242,7 @@ Name = Annotated[str, AfterValidator(_name)]
 Names = Annotated[tuple[str, ...], AfterValidator(each_once("provider"))]
 Host = Annotated[str, AfterValidator(_host)]
 Port = Annotated[int, AfterValidator(_port)]
-Listen = Annotated[Address, PlainValidator(_listen)]
+Listen = Annotated[Address, PlainValidator(parse_listen)]
 Peer = Annotated[Address, PlainValidator(_peer)]
 Nameserver = Annotated[Address, PlainValidator(_nameserver)]
 Mailbox = Annotated[str, AfterValidator(_mailbox)]

@@ -1,0 +1,112 @@
+"""What the settings mean to others: the core's policy, and where and as whom the SMTP client connects."""
+
+from mailover.config.providers import Auth, PeakHoursSettings, ProviderSettings, StreamSettings, Weekday
+from mailover.config.settings import Settings
+from mailover.core.policy import BreakerPolicy, Policy, ProbePolicy
+from mailover.core.providers import PeakHours, Provider, Stream
+from mailover.smtp.endpoint import Credentials, Endpoint, Mechanism, TlsMode
+
+_MECHANISMS = {
+    Auth.AUTO: None,
+    Auth.PLAIN: Mechanism.PLAIN,
+    Auth.LOGIN: Mechanism.LOGIN,
+    Auth.XOAUTH2: Mechanism.XOAUTH2,
+}
+
+
+def policy(settings: Settings) -> Policy:
+    """Everything a decision needs, in the core's own values; no credential among them."""
+    return Policy(
+        providers={name: _provider(name, account) for name, account in settings.providers.items()},
+        streams={name: _stream(name, stream) for name, stream in settings.streams.items()},
+        breaker=_breaker(settings),
+        probes=_probes(settings),
+    )
+
+
+def endpoint(account: ProviderSettings) -> Endpoint:
+    """Where the SMTP client connects."""
+    return Endpoint(
+        host=account.host,
+        port=account.port,
+        tls=TlsMode(account.tls.value),
+        ca_file=str(account.ca_file) if account.ca_file else None,
+        allow_plaintext=account.allow_plaintext,
+        ehlo_name=account.ehlo_name,
+    )
+
+
+def credentials(account: ProviderSettings) -> Credentials | None:
+    """As whom it logs in; None where login is not to be probed."""
+    if account.username is None or account.password is None:
+        return None
+    return Credentials(username=account.username, password=account.password, mechanism=_MECHANISMS[account.auth])
+
+
+def _provider(name: str, account: ProviderSettings) -> Provider:
+    return Provider(
+        name=name,
+        host=account.host,
+        port=account.port,
+        tls=account.tls,
+        sender=account.sender or "",
+        enabled=account.enabled,
+        shadow=account.shadow,
+        quota_resets=account.quota_resets,
+        infra=account.infra,
+    )
+
+
+def _stream(name: str, stream: StreamSettings) -> Stream:
+    return Stream(
+        name=name,
+        providers=stream.providers,
+        mode=stream.mode,
+        weights=stream.weights,
+        failback=stream.failback,
+        when_exhausted=stream.when_exhausted,
+        require_dns=stream.require_dns,
+        peak_hours=tuple(_peak_hours(hours) for hours in stream.peak_hours),
+    )
+
+
+def _peak_hours(peak: PeakHoursSettings) -> PeakHours:
+    week = list(Weekday)
+    return PeakHours(
+        start=peak.hours.start,
+        end=peak.hours.end,
+        zone=peak.zone,
+        days=frozenset(week.index(day) for day in peak.days),
+        providers=peak.providers,
+    )
+
+
+def _breaker(settings: Settings) -> BreakerPolicy:
+    breaker = settings.breaker
+    return BreakerPolicy(
+        failures=breaker.failures,
+        open_for=breaker.open_for,
+        open_for_max=breaker.open_for_max,
+        auth_open_for=breaker.auth_open_for,
+        # An operator who waits longer than the longest default wait means it.
+        auth_open_for_max=max(breaker.auth_open_for, BreakerPolicy().auth_open_for_max),
+        successes=breaker.successes,
+        failback_after=breaker.failback_after,
+        failback_max=breaker.failback_max,
+        window=breaker.window,
+        window_minimum=breaker.window_minimum,
+        window_ratio=breaker.window_ratio,
+    )
+
+
+def _probes(settings: Settings) -> ProbePolicy:
+    probes, trip = settings.probes, settings.round_trip
+    return ProbePolicy(
+        deadline=probes.deadline,
+        retry_interval=probes.retry_interval,
+        auth_pause=probes.auth_pause,
+        slow=probes.slow,
+        slow_is_failure=probes.slow_is_failure,
+        round_trip=trip is not None,
+        round_trip_deadline=trip.deadline if trip else ProbePolicy().round_trip_deadline,
+    )

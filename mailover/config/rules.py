@@ -1,0 +1,73 @@
+"""The rules across tables, checked on the merged values beside the models: a wrong port hides no unknown provider.
+
+What has the wrong kind is passed over here: the models complain of it.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from mailover.config.fields import parse_listen
+from mailover.config.problems import Problem, did_you_mean
+from mailover.config.shape import KeyPath, Table
+
+
+def broken_rules(values: Table) -> Iterator[Problem]:
+    """A problem for each rule that is broken."""
+    yield from _unknown_providers(values)
+    yield from _several_defaults(values)
+    yield from _open_without_tokens(values)
+    yield from _open_relay(values)
+
+
+def _unknown_providers(values: Table) -> Iterator[Problem]:
+    known = _table(values.get("providers"))
+    for name, stream in _table(values.get("streams")).items():
+        stream_table = _table(stream)
+        lists: list[tuple[KeyPath, Any]] = [(("streams", name, "providers"), stream_table.get("providers"))]
+        for index, hours in enumerate(_list(stream_table.get("peak_hours"))):
+            lists.append((("streams", name, "peak_hours", index, "providers"), _table(hours).get("providers")))
+        for path, listed in lists:
+            for provider in _list(listed):
+                if known and isinstance(provider, str) and provider not in known:
+                    yield Problem(path=path, says=f'no provider "{provider}"; {did_you_mean(provider, known)}')
+
+
+def _several_defaults(values: Table) -> Iterator[Problem]:
+    streams = _table(values.get("streams"))
+    defaults = [name for name, stream in streams.items() if str(_table(stream).get("default")).lower() == "true"]
+    if len(defaults) > 1:
+        yield Problem(path=("streams",), says=f"{' and '.join(defaults)} are all default; keep default = true in one")
+
+
+def _open_without_tokens(values: Table) -> Iterator[Problem]:
+    if _reaches_beyond_loopback(_table(values.get("server")).get("listen")) and not _table(values.get("tokens")):
+        yield Problem(
+            path=("server", "listen"),
+            says="others than this machine can reach it; add a table such as [tokens.app], or listen on 127.0.0.1",
+        )
+
+
+def _open_relay(values: Table) -> Iterator[Problem]:
+    relay = _table(values.get("relay"))
+    if not _reaches_beyond_loopback(relay.get("listen")):
+        return
+    path = ("relay", "listen")
+    if "certificate_file" not in relay:
+        yield Problem(path=path, says="others than this machine can reach it; give certificate_file and key_file")
+    if not any("send" in _list(_table(token).get("scopes")) for token in _table(values.get("tokens")).values()):
+        yield Problem(path=path, says='others than this machine can reach it; give a token the scope "send"')
+
+
+def _reaches_beyond_loopback(listen: object) -> bool:
+    try:
+        return listen is not None and not parse_listen(listen).loopback
+    except ValueError:
+        return False
+
+
+def _table(value: object) -> Table:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
