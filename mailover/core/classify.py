@@ -25,6 +25,7 @@ from mailover.core.observations import FailureKind, Stage
 
 REPLY_RULES: tuple[Rule, ...] = (
     *greylist.GREYLIST,
+    *content.ENVELOPE_OF_MESSAGE,
     *recipients.RECIPIENT_WISHES,
     *authenticity.AUTHENTICITY,
     *allowance.SUSPENDED,

@@ -18,7 +18,7 @@ _EXCEPTION = re.compile(r"\((\d{3}), b?['\"](.*)['\"]", re.DOTALL)
 _REPLY = re.compile(r"\s*(?:smtp;\s*)?(\d{3})(?=[\s-]|$)[\s-]?(.*)", re.DOTALL | re.IGNORECASE)
 _ENHANCED = re.compile(r"\s*#?([245]\.\d{1,3}\.\d{1,3})(?=[\s:;,-]|$)")
 _QMAIL = re.compile(r"\(#([245]\.\d{1,3}\.\d{1,3})\)")
-_CONTINUED = re.compile(r"[\r\n]+\d{3}[ -](?:[245]\.\d{1,3}\.\d{1,3}(?=\s))?")
+_CONTINUED = re.compile(r"[\r\n]+\d{3}[ -](?:[245]\.\d{1,3}\.\d{1,3}\s)?")
 _LONGEST_REPLY = 8192
 
 
@@ -52,6 +52,7 @@ class Explanation:
 
 _CONFIRMED = "mailover confirms it with quick probes and fails over"
 _SEEN = f"{_CONFIRMED}, if something else can still be reached from here"
+_COUNTS = "it counts against the provider, and mailover fails over when it repeats"
 _AT_ONCE = "mailover fails over as soon as one check confirms it"
 _UNBLAMED = "no provider is blamed and no breaker moves"
 
@@ -60,7 +61,7 @@ _ACTIONS: Mapping[FailureKind, str] = {
     FailureKind.TIMEOUT: _SEEN,
     FailureKind.PROTOCOL: _CONFIRMED,
     FailureKind.TLS: f"{_CONFIRMED}; it never sends without the encryption asked for",
-    FailureKind.TRANSIENT: "it counts against the provider, and mailover fails over when it repeats",
+    FailureKind.TRANSIENT: _COUNTS,
     FailureKind.AMBIGUOUS: "it counts against the provider; sent again elsewhere, the message may arrive twice",
     FailureKind.AUTH: (
         "mailover fails over after a second failed login and then stops logging in on schedule, "
@@ -68,8 +69,8 @@ _ACTIONS: Mapping[FailureKind, str] = {
     ),
     FailureKind.SUSPENDED: f"{_AT_ONCE}; ask the provider to switch it on again",
     FailureKind.QUOTA: f"{_AT_ONCE}; raise the allowance or wait for its reset",
-    FailureKind.REPUTATION: "it counts against the provider, and mailover fails over when it repeats; see to the listing",
-    FailureKind.POLICY: "it counts against the provider, and mailover fails over when it repeats; correct our set-up there",
+    FailureKind.REPUTATION: f"{_COUNTS}; see to the listing",
+    FailureKind.POLICY: f"{_COUNTS}; correct our set-up there",
     FailureKind.RATE_LIMIT: "mailover fails over only when a good part of all attempts fail so; slow down",
     FailureKind.RECIPIENT: f"{_UNBLAMED}; correct or drop the address",
     FailureKind.MESSAGE: f"{_UNBLAMED}; change the message",

@@ -93,6 +93,7 @@ QUOTA = (
             r"(out of|no more|insufficient|not enough|run out of|maximum) (\w+ )?credits?",
             ("(daily|monthly|24[- ]hour|per[- ]day|per[- ]month|weekly) .{0,50}(quota|limit|exceed|allowance|maximum)"),
             r"\b(quota|limit|exceeded|reached|maximum)\b.{0,40}(per|a|for the|this|in (a|one)) (day|month|24)\b",
+            "quotaexceeded",
             "(sending|message|submission|send|plan|outbound|relay|subscription)s? (quota|allowance)",
             "(sending|plan) limit(?!.{0,20}hour)",
             r"\(daily\)",

@@ -50,6 +50,7 @@ _EXACT: Mapping[str, FailureKind] = {
     "7.750": _K.POLICY,
     **{f"7.{detail}": _K.POLICY for detail in (20, 21, 22, 23, 24, 25, 26, 27, 29, 506, 509, 515)},
     **{f"7.{detail}": _K.RECIPIENT for detail in (*range(129, 137), *range(321, 326))},
+    **{f"4.{detail}": _K.RECIPIENT for detail in range(300, 331)},
     **{f"7.{detail}": _K.SUSPENDED for detail in (501, 502, 503, *range(700, 708))},
     **{f"7.{detail}": _K.REPUTATION for detail in (513, *range(606, 651), 708)},
 }

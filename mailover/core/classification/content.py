@@ -3,6 +3,21 @@
 from mailover.core.classification.rule import UP_TO_LOGIN, UP_TO_MAIL, Rule
 from mailover.core.observations import FailureKind
 
+ENVELOPE_OF_MESSAGE = (
+    Rule(
+        kind=FailureKind.MESSAGE,
+        because="this message has too many recipients at once",
+        words=(
+            r"(?<!to )too many recipients?\b(?! (received|this hour|per |in the last|today))",
+            "multiple destination domains",
+            "domain policy size",
+            "multiple (from|addresses in from)",
+        ),
+        not_at=UP_TO_LOGIN,
+    ),
+)
+"""Spoken before all rows about our account, whose words ("limit", "too many", "from") it shares."""
+
 CONTENT = (
     Rule(
         kind=FailureKind.MESSAGE,

@@ -37,6 +37,7 @@ LOGIN = (
             "secure connection required",
             r"tls (version )?(1\.\d )?(or|too old)",
             "use tls/ssl",
+            r"tls \d.{0,20} not supported",
             "could not (start|negotiate) tls",
             "starttls may not",
         ),

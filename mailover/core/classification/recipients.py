@@ -3,20 +3,10 @@
 Never a row here for words that may as well speak of our own account or address.
 """
 
-from mailover.core.classification.rule import UP_TO_LOGIN, Rule
+from mailover.core.classification.rule import Rule
 from mailover.core.observations import FailureKind, Stage
 
 RECIPIENT_WISHES = (
-    Rule(
-        kind=FailureKind.MESSAGE,
-        because="this message has too many recipients at once",
-        words=(
-            r"(?<!to )too many recipients?\b(?! (received|this hour|per |in the last|today))",
-            "multiple destination domains",
-            "domain policy size",
-        ),
-        not_at=UP_TO_LOGIN,
-    ),
     Rule(
         kind=FailureKind.RECIPIENT,
         because="none of the recipients is valid",
@@ -29,7 +19,9 @@ RECIPIENT_WISHES = (
         kind=FailureKind.RECIPIENT,
         because="this recipient takes mail from chosen senders only",
         words=(
-            r"resolver\.rst\.",
+            r"resolver\.rst\.(?!recipsizelimit)",
+            "tenant allow.{0,3}block list",
+            "blocked by your organi[sz]ation",
             "not in (the )?allowed-senders",
             "sender (was |is )?not ?authenticated (for|by) ",
             "delivery restriction check failed",
@@ -59,6 +51,12 @@ RECIPIENT_WISHES = (
             "mailing list expansion prohibited",
             "does not accept email over ipv6",
         ),
+    ),
+    Rule(
+        kind=FailureKind.RECIPIENT,
+        because="this recipient takes mail from chosen senders only",
+        words=("sender (was |is )?not ?authenticated",),
+        enhanced=("5.7.12", "5.7.13", *(f"5.7.{detail}" for detail in range(129, 137))),
     ),
     Rule(
         kind=FailureKind.RECIPIENT,
@@ -202,7 +200,8 @@ MAILBOX = (
             "user doesn't",
             "not a local address",
             "recipient address rejected(?!.{0,60}(spf|limit|quota|rate|throttl|relay|authenti|sender|greylist))",
-            "(recipient|rcpt)s? (address )?(@ )?(was |is |were )?(rejected|refused|not accepted|reserved)",
+            "(recipient|rcpt)s? (address )?(@ )?(was |is |were )?(refused|not accepted|reserved)",
+            "(recipient|rcpt)s? (address )?(@ )?(was |is |were )?rejected(?!.{0,20}relay)",
             "recipient address .{0,80}not a valid rfc",
             "address verification",
             "badrcptto",
