@@ -1,4 +1,4 @@
-"""Real servers, one set per test module: a mail provider (Postfix with its own password checker) and a mailbox."""
+"""Real servers, one set for all tests: a mail provider (Postfix with its own password checker) and a mailbox."""
 
 import shutil
 import tempfile
@@ -12,10 +12,13 @@ from real_postfix import Postfix
 from mailover.demo.authority import Authority
 
 PROBE = "probe@example.test"
+APP = "app@example.test"
+JUNK = "junk@example.test"
+"""Mail for it is filed into the same user's Junk, as a provider's spam filter would."""
 PASSWORD = "correct horse"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def room() -> Iterator[Path]:
     """A directory that other users may enter, with a short path: sockets live in it."""
     path = Path(tempfile.mkdtemp(prefix="peers-", dir="/tmp"))
@@ -31,7 +34,7 @@ def settle(room: Path, name: str) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def the_dovecot(room: Path, authority: Authority) -> Iterator[Dovecot]:
     dovecot = Dovecot(settle(room, "dovecot"), authority, {PROBE: PASSWORD})
     dovecot.start()
@@ -39,12 +42,13 @@ def the_dovecot(room: Path, authority: Authority) -> Iterator[Dovecot]:
     dovecot.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def the_postfix(room: Path, authority: Authority, the_dovecot: Dovecot) -> Iterator[Postfix]:
     """It has a password checker of its own, so that a mailbox that is down is nobody's fault but the mailbox's."""
     sasl = Dovecot(settle(room, "sasl"), authority, {"app": PASSWORD})
     sasl.start()
-    postfix = Postfix(settle(room, "postfix"), authority, sasl=sasl, mailbox=the_dovecot, users=[PROBE])
+    boxes = {APP: f"{APP}/Maildir", PROBE: f"{PROBE}/Maildir", JUNK: f"{PROBE}/Maildir/.Junk"}
+    postfix = Postfix(settle(room, "postfix"), authority, sasl=sasl, mailbox=the_dovecot, boxes=boxes)
     postfix.start()
     yield postfix
     postfix.stop()

@@ -37,7 +37,7 @@ smtpd_sasl_path = {sasl}
 smtpd_relay_restrictions = permit_sasl_authenticated, reject
 smtpd_client_auth_rate_limit = 0
 smtpd_error_sleep_time = 0
-virtual_mailbox_domains = {domain}
+virtual_mailbox_domains = example.test
 virtual_mailbox_base = {mail}
 virtual_mailbox_maps = inline:{{ {boxes} }}
 virtual_uid_maps = static:{uid}
@@ -70,8 +70,10 @@ postlog unix-dgram n - n - 1 postlogd
 class Postfix(Daemon):
     """Start, stop, restart; the queue stays between."""
 
-    def __init__(self, root: Path, authority: Authority, *, sasl: Dovecot, mailbox: Dovecot, users: list[str]) -> None:
-        """`sasl` checks passwords, `mailbox` gets the mail of `users` (addresses of one domain)."""
+    def __init__(
+        self, root: Path, authority: Authority, *, sasl: Dovecot, mailbox: Dovecot, boxes: dict[str, str]
+    ) -> None:
+        """`sasl` checks passwords; `boxes` are addresses of example.test with their Maildirs below `mailbox.mail`."""
         super().__init__(root)
         self.port = self.greets_on = free_port()
         config = root / "config"
@@ -88,8 +90,7 @@ class Postfix(Daemon):
                 key=key,
                 sasl=sasl.sasl_socket,
                 mail=mailbox.mail,
-                domain=users[0].partition("@")[2],
-                boxes=", ".join(f"{{ {user} = {user}/Maildir/ }}" for user in users),
+                boxes=", ".join(f"{{ {address} = {maildir}/ }}" for address, maildir in boxes.items()),
                 uid=mailbox.uid,
             )
         )
