@@ -231,7 +231,7 @@ class ImapClient:
 
 def _literal_pieces(literals: Sequence[bytes]) -> Iterable[bytes]:
     """Each literal goes out when the server asks for it, followed by the announcement of the next one."""
-    for literal, following in zip(literals, [*literals[1:], None], strict=True):
+    for literal, following in zip(literals, [*literals[1:], None], strict=False):
         end = b"" if following is None else f" {{{len(following)}}}".encode()
         yield literal + end + b"\r\n"
 
