@@ -95,6 +95,16 @@ class Database:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(self.file, os.O_CREAT | os.O_WRONLY, 0o600))
 
+    def damaged(self) -> bool:
+        """Whether SQLite itself says that its file is broken, or is no database at all."""
+        try:
+            with self.engine.connect() as connection:
+                said = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+        except sa.exc.DatabaseError as error:
+            code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+            return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+        return bool(said != "ok")
+
     def close(self) -> None:
         """Let go of every connection."""
         self.engine.dispose()

@@ -1,0 +1,141 @@
+"""Bringing a database to this version's schema."""
+
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from samples import first_fleet
+
+from mailover.errors import StorageError
+from mailover.storage import schema
+from mailover.storage.database import Database
+from mailover.storage.sql import open_store
+from mailover.storage.tables import SCHEMA, metadata
+
+SECOND = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.add_column("tokens", sa.Column("expires", sa.Text))
+    {more}
+"""
+
+
+@pytest.fixture
+def migrations(tmp_path: Path) -> Path:
+    """This version's history, to which a test may add a revision."""
+    history = tmp_path / "migrations"
+    (history / "versions").mkdir(parents=True)
+    for name in ("env.py", "versions/r0001_first.py"):
+        (history / name).write_text((schema.MIGRATIONS / name).read_text())
+    return history
+
+
+def with_second(migrations: Path, more: str = "") -> Path:
+    (migrations / "versions" / "r0002_second.py").write_text(SECOND.format(more=more))
+    return migrations
+
+
+def test_the_migrations_make_exactly_the_tables(url: str) -> None:
+    open_store(url).close()
+    database = Database(url)
+    with database.reading() as connection:
+        context = MigrationContext.configure(connection)
+        assert compare_metadata(context, metadata) == []
+    database.close()
+
+
+def test_the_tables_name_the_latest_revision(url: str) -> None:
+    open_store(url).close()
+    database = Database(url)
+    assert schema.revision(database) == SCHEMA
+    assert schema.upgrade(database) == SCHEMA
+    database.close()
+
+
+def test_a_newer_schema_is_refused_and_left_alone(url: str) -> None:
+    open_store(url).close()
+    database = Database(url)
+    with database.writing() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StorageError, match="the store's schema is 9999, and this mailover knows nothing later"):
+        open_store(url)
+    assert schema.revision(database) == "9999"
+    database.close()
+
+
+def test_a_backup_is_made_before_a_migration(sqlite_url: str, migrations: Path) -> None:
+    store = open_store(sqlite_url)
+    store.commit(first_fleet(), None)
+    store.close()
+    database = Database(sqlite_url)
+    assert schema.upgrade(database, migrations=with_second(migrations), target="0002") == "0001"
+    database.close()
+    assert database.file is not None
+    backup = schema.backup_of(database.file, "0001")
+    assert backup.stat().st_mode & 0o077 == 0
+    restored = open_store(f"sqlite:///{backup}")
+    assert restored.load() == first_fleet()
+    restored.close()
+
+
+def test_a_new_database_needs_no_backup(sqlite_url: str, tmp_path: Path) -> None:
+    open_store(sqlite_url).close()
+    assert [p.name for p in tmp_path.iterdir()] == ["mailover.db"]
+
+
+def test_a_migration_that_fails_leaves_everything_as_it_was(url: str, migrations: Path) -> None:
+    store = open_store(url)
+    store.commit(first_fleet(), None)
+    store.close()
+    database = Database(url)
+    broken = with_second(migrations, more='op.execute("INSERT INTO nowhere VALUES (1)")')
+    with pytest.raises(StorageError, match="nowhere"):
+        schema.upgrade(database, migrations=broken, target="0002")
+    with database.reading() as connection:
+        assert "expires" not in {c["name"] for c in sa.inspect(connection).get_columns("tokens")}
+    assert schema.revision(database) == "0001"
+    database.close()
+
+
+def test_agents_that_start_at_once_migrate_once(url: str) -> None:
+    failures: list[Exception] = []
+
+    def start() -> None:
+        try:
+            open_store(url).close()
+        except StorageError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert failures == []
+    store = open_store(url)
+    assert store.load() is None
+    store.close()
+
+
+def test_the_file_is_its_owners_alone(sqlite_url: str, tmp_path: Path) -> None:
+    store = open_store(sqlite_url)
+    store.commit(first_fleet(), None)
+    assert {p.stat().st_mode & 0o077 for p in tmp_path.iterdir()} == {0}
+    store.close()
+
+
+def test_a_file_in_a_directory_not_yet_there_is_made(tmp_path: Path) -> None:
+    open_store(f"sqlite:///{tmp_path}/var/lib/mailover.db").close()
+    with closing(sqlite3.connect(tmp_path / "var/lib/mailover.db")) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)

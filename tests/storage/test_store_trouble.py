@@ -1,0 +1,139 @@
+"""A store in trouble: every failure is a StorageError, nothing is half written, nothing waits for ever."""
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from postgres import Postgres
+from samples import at, event, first_fleet, next_fleet
+
+from mailover.errors import StorageError
+from mailover.storage.sql import SqlStore, open_store
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "mailover.db"
+
+
+@pytest.fixture
+def sqlite_store(sqlite_url: str) -> Iterator[SqlStore]:
+    store = open_store(sqlite_url)
+    store.commit(first_fleet(), None)
+    yield store
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("nonsense", "storage.url is not a database URL"),
+        ("mysql://root:hunter2@localhost/x", "mysql is not supported"),
+        ("sqlite://", "SQLite needs a file"),
+        ("sqlite:///:memory:", "SQLite needs a file"),
+        ("postgresql://user:hunter2@localhost:x/y", "storage.url is not a database URL"),
+    ],
+)
+def test_an_unusable_url_is_refused_without_its_password(address: str, said: str) -> None:
+    with pytest.raises(StorageError, match=said) as refused:
+        open_store(address)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_server_that_is_away_is_a_storage_error_without_its_password() -> None:
+    with pytest.raises(StorageError, match="the store could not be read") as failed:
+        open_store("postgresql://user:hunter2@127.0.0.1:1/mailover")
+    assert "hunter2" not in str(failed.value)
+    assert failed.value.__cause__ is not None
+
+
+def test_a_store_locked_by_somebody_else_says_so_in_time(sqlite_store: SqlStore, file: Path) -> None:
+    fleet = sqlite_store.load()
+    assert fleet is not None
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        with pytest.raises(StorageError, match="the store could not be written: database is locked"):
+            sqlite_store.commit(next_fleet(fleet), fleet)
+        assert time.monotonic() - began < 20
+        assert sqlite_store.load() == fleet
+    sqlite_store.commit(next_fleet(fleet), fleet)
+
+
+def test_a_full_disk_loses_the_commit_and_nothing_else(sqlite_store: SqlStore) -> None:
+    fleet = sqlite_store.load()
+    assert fleet is not None
+    with sqlite_store._database.writing() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+    many = [event(n, text="x" * 1000) for n in range(1, 100)]
+    with pytest.raises(StorageError, match="database or disk is full"):
+        sqlite_store.commit(next_fleet(fleet), fleet, events=many)
+    assert sqlite_store.load() == fleet
+    assert sqlite_store.events().items == ()
+    with sqlite_store._database.writing() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count=1000000")
+    sqlite_store.commit(next_fleet(fleet), fleet, events=many)
+    assert len(sqlite_store.events().items) == 99
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write what is read-only")
+def test_a_read_only_file_is_not_writable(sqlite_store: SqlStore, file: Path) -> None:
+    file.chmod(0o400)
+    sqlite_store.close()
+    assert not sqlite_store.writable()
+
+
+def test_a_store_that_is_gone_is_not_writable(sqlite_store: SqlStore, file: Path) -> None:
+    assert sqlite_store.writable()
+    sqlite_store.close()
+    file.unlink()
+    file.mkdir()
+    assert not sqlite_store.writable()
+
+
+def test_a_file_that_is_no_database_is_set_aside(sqlite_url: str, file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file.write_text("this was never a database, and it is longer than a header of one hundred bytes. " * 20)
+    store = open_store(sqlite_url)
+    assert store.load() is None
+    store.close()
+    (aside,) = file.parent.glob("mailover.db.damaged-*")
+    assert aside.read_text().startswith("this was never a database")
+    assert "set aside" in caplog.text
+
+
+def test_a_damaged_database_is_set_aside_with_its_log(sqlite_url: str, file: Path) -> None:
+    store = open_store(sqlite_url)
+    fleet = first_fleet()
+    store.commit(fleet, None, events=[event(n, text="x" * 3000) for n in range(1, 50)])
+    store.close()
+    with file.open("r+b") as raw:
+        raw.seek(4096)
+        raw.write(b"\xff" * (file.stat().st_size - 8192))
+    store = open_store(sqlite_url)
+    assert store.load() is None
+    store.commit(fleet, None)
+    store.close()
+    assert len(list(file.parent.glob("mailover.db.damaged-*"))) == 1
+
+
+def test_a_server_that_forgot_its_connections_is_dialled_again(postgres: Postgres | None, postgres_url: str) -> None:
+    assert postgres is not None
+    store = open_store(postgres_url)
+    store.commit(first_fleet(), None)
+    postgres.hang_up(postgres_url)
+    assert store.load() == first_fleet()
+    assert store.writable()
+    store.close()
+
+
+def test_a_closed_store_opens_again_by_itself(store: SqlStore) -> None:
+    store.commit(first_fleet(), None)
+    store.close()
+    fleet = store.load()
+    assert fleet == first_fleet()
+    store.commit(next_fleet(first_fleet(), decided_at=at(1)), first_fleet())
