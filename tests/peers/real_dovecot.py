@@ -1,5 +1,6 @@
 """A real Dovecot of our own: IMAP by implicit TLS and by STARTTLS, and a SASL socket for Postfix."""
 
+import grp
 import os
 import pwd
 from pathlib import Path
@@ -94,7 +95,7 @@ class Dovecot(Daemon):
                 uid=self.uid,
                 gid=self.uid if as_root else os.getegid(),
                 internal_user="dovecot" if as_root else me,
-                internal_group="dovecot" if as_root else str(os.getegid()),
+                internal_group="dovecot" if as_root else grp.getgrgid(os.getegid()).gr_name,
                 login_user="dovenull" if as_root else me,
                 no_chroot="" if as_root else "chroot =",
                 port=self.port,
