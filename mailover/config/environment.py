@@ -17,7 +17,7 @@ from mailover.config.shape import KeyPath, Model, Table, is_list, is_mapping, ke
 
 PREFIX = "MAILOVER_"
 # Ours, but not overrides of a key; and what Docker links and Kubernetes inject for a service that is called "mailover".
-_EXEMPT = re.compile(r"MAILOVER_(CONFIG|TEST_.*|PORT|PORT_\d+_.*|SERVICE_(HOST|PORT)(_.*)?)")
+_EXEMPT = re.compile(r"MAILOVER_(CONFIG|URL|TOKEN|TEST_.*|PORT|PORT_\d+_.*|SERVICE_(HOST|PORT)(_.*)?)")
 
 
 def read_environment(env: Mapping[str, str]) -> tuple[Table, list[Problem]]:

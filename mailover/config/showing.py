@@ -1,4 +1,4 @@
-"""The settings shown to people: as the TOML that would give them, secrets masked, and what is allowed but deserves a word."""
+"""The settings shown to people: as the TOML that would give them, secrets masked, and what deserves a warning."""
 
 import json
 import tomllib
