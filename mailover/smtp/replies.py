@@ -55,6 +55,8 @@ class Reply:
 def printable(text: str, limit: int = TEXT_LIMIT) -> str:
     """Fit for a log, a terminal and a page: control characters become question marks, long text is cut."""
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
+    if cut.isprintable():
+        return cut
     return "".join(character if character.isprintable() else "?" for character in cut)
 
 

@@ -54,7 +54,7 @@ class Stream:
                     received += await self._fill()
                 if received > _MOST_WITHOUT_TEXT:
                     raise ProtocolError("an endless TLS handshake")
-            await self._flush()
+            # our last flight of it leaves together with the first text, or before the first read
         except ssl.SSLError:
             # the alert tells the server's operator why; it is worth one attempt, not a wait
             with contextlib.suppress(OSError):

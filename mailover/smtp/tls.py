@@ -80,5 +80,6 @@ def reason_of(error: ssl.SSLError) -> str:
     return f"the TLS handshake failed ({reason})"
 
 
+@functools.lru_cache(maxsize=256)
 def _instant(openssl_date: str) -> str:
     return datetime.fromtimestamp(ssl.cert_time_to_seconds(openssl_date), tz=UTC).isoformat().replace("+00:00", "Z")
