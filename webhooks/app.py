@@ -1,0 +1,171 @@
+"""The complete Flask application: every route of the API, its guard, and the form of its errors.
+
+It stands alone on any WSGI server; `edge` only takes the hot routes from it. No rule about mail lives here.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import cast
+
+from flask import Response, g, request
+from flask.json.provider import DefaultJSONProvider
+from flask_openapi.blueprint import APIBlueprint
+from flask_openapi.openapi import OpenAPI
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from mailover.errors import NotFoundError, RefusedError, StorageError, UnavailableError
+from mailover.service import Service
+from webhooks import (
+    active,
+    description,
+    events,
+    failovers,
+    health,
+    incidents,
+    mailbox,
+    metrics,
+    observations,
+    providers,
+    repeats,
+    reports,
+    streams,
+)
+from webhooks.answers import problem
+from webhooks.auth import Caller, Gate
+from webhooks.bodies import BoundedRequest
+from webhooks.feed import Feed
+from webhooks.following import Follower
+from webhooks.parts import EXTENSION, Parts, parts, send
+from webhooks.rates import Rates
+from webhooks.waiting import SEATS, WaitingRoom
+
+_log = logging.getLogger("mailover.webhooks")
+
+BLUEPRINTS: tuple[APIBlueprint, ...] = (
+    active.blueprint,
+    reports.blueprint,
+    providers.blueprint,
+    streams.blueprint,
+    incidents.blueprint,
+    events.blueprint,
+    failovers.blueprint,
+    observations.blueprint,
+    mailbox.blueprint,
+    health.blueprint,
+    metrics.blueprint,
+)
+
+
+_STATUS_OF: Mapping[type[Exception], int] = {
+    NotFoundError: 404,
+    RefusedError: 409,
+    StorageError: 503,
+    UnavailableError: 503,
+    TimeoutError: 503,
+}
+
+
+class PlainOrder(DefaultJSONProvider):
+    """JSON with keys in the order in which they were written."""
+
+    sort_keys = False
+
+
+class Application(OpenAPI):
+    """The Flask application, with requests that are bounded."""
+
+    request_class = BoundedRequest
+    json_provider_class = PlainOrder
+
+
+def create_app(
+    service: Service,
+    gate: Gate,
+    *,
+    source: str = "mailover",
+    mask: Callable[[str], str] = str,
+    seats: int = SEATS,
+) -> Application:
+    """The application over a service. Its `Parts` follow the store in a thread until they are closed.
+
+    `source` is what events name as theirs, `mask` takes secrets out of foreign text, `seats` is how many may wait.
+    """
+    app = Application(__name__, doc_ui=False, validation_error_callback=_invalid, static_folder=None)
+    app.config.update(PROPAGATE_EXCEPTIONS=False, PROVIDE_AUTOMATIC_OPTIONS=False)
+    app.url_map.merge_slashes = False
+    feed = Feed(service.store, source)
+    follower = Follower(service, gate.refresh, feed.refresh)
+    app.extensions[EXTENSION] = Parts(
+        service=service,
+        gate=gate,
+        room=WaitingRoom(service, seats),
+        feed=feed,
+        follower=follower,
+        rates=Rates(),
+        source=source,
+        mask=mask,
+    )
+    app.extensions[metrics.EXTENSION] = metrics.registry_of(service)
+    app.before_request(_admit)
+    app.before_request(_read_whole)
+    repeats.install(app)
+    _tell_errors(app)
+    for blueprint in BLUEPRINTS:
+        app.register_api(blueprint)
+    description.install(app)
+    follower.start()
+    return app
+
+
+def _admit() -> Response | None:
+    """Before anything else, routing included: who is it."""
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    admitted = parts().gate.admit(request.method, request.path, headers)
+    if isinstance(admitted, Caller):
+        g.caller = admitted
+        return None
+    return send(admitted)
+
+
+def _read_whole() -> Response | None:
+    """Refuse what no store can keep, and have the body read, even where no view looks at it."""
+    if "\0" in request.path or "%00" in request.query_string.decode("latin-1"):
+        return send(problem(400, "A NUL has no place in an address."))
+    cast(BoundedRequest, request).body()
+    return None
+
+
+def _invalid(error: ValidationError) -> Response:
+    """Every complaint of a schema, without the values it complains of."""
+    told = error.errors(include_url=False, include_context=False, include_input=False)
+    complaints = [{"pointer": "".join(f"/{part}" for part in each["loc"]), "detail": each["msg"]} for each in told]
+    return send(problem(422, "The request is not valid.", errors=complaints))
+
+
+def _tell_errors(app: Application) -> None:
+    def from_http(error: HTTPException) -> Response:
+        if error.response is not None:
+            return cast(Response, error.response)
+        status = error.code or 500
+        headers = [(name, value) for name, value in error.get_headers() if name in {"Allow", "Retry-After"}]
+        return send(problem(status, error.description or "", headers=headers))
+
+    def from_defect(error: Exception) -> Response:
+        _log.error("%s %s failed", request.method, request.path, exc_info=error)
+        return send(problem(500, "This is a defect of mailover; its log has the details."))
+
+    app.register_error_handler(HTTPException, from_http)
+    app.register_error_handler(Exception, from_defect)
+    for kind, status in _STATUS_OF.items():
+        app.register_error_handler(kind, _teller(status))
+
+
+def _teller(status: int) -> Callable[[Exception], Response]:
+    headers = [("Retry-After", "5")] if status == HTTPStatus.SERVICE_UNAVAILABLE else []
+
+    def tell(error: Exception) -> Response:
+        return send(problem(status, str(error) or "It took too long.", headers=headers))
+
+    return tell

@@ -1,0 +1,139 @@
+"""The shapes of what callers send. Closed and strict: whatever does not fit is refused, never guessed at."""
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints
+
+from mailover.core.events import EventType
+from mailover.core.observations import ProbeKind, Stage
+
+Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=100)]
+Words = Annotated[str, StringConstraints(strict=True, max_length=500)]
+LONGEST_PIN_MINUTES = 7 * 24 * 60
+
+
+class Asked(BaseModel):
+    """What callers send: unknown keys are refused, and complaints never repeat a value."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+# -- paths and queries ------------------------------------------------------------------------------------------------
+
+
+class StreamPath(BaseModel):
+    """A stream's name in the path."""
+
+    stream: str
+
+
+class ProviderPath(BaseModel):
+    """A provider's name in the path."""
+
+    provider: str
+
+
+class IncidentPath(BaseModel):
+    """An incident's id in the path."""
+
+    incident: str
+
+
+class Paging(BaseModel):
+    """Where a list goes on."""
+
+    limit: int = Field(100, ge=1, le=500)
+    after: str | None = Field(None, max_length=200, description="The `next` of the list before.")
+    newest: bool = Field(False, description="Newest first.")
+
+
+class EventQuery(Paging):
+    """Which events."""
+
+    type: list[EventType] = Field(default_factory=list)
+    provider: str | None = Field(None, max_length=100)
+    stream: str | None = Field(None, max_length=100)
+
+
+class FailoverQuery(Paging):
+    """Which failovers."""
+
+    stream: str | None = Field(None, max_length=100)
+
+
+class ObservationQuery(Paging):
+    """Which observations."""
+
+    provider: str | None = Field(None, max_length=100)
+    kind: Literal["port", "login", "envelope", "round_trip", "report"] | None = None
+
+
+class IncidentQuery(Paging):
+    """Which incidents."""
+
+    open: bool = Field(False, description="Only those that have not ended.")
+
+
+# -- requests ---------------------------------------------------------------------------------------------------------
+
+
+class Report(Asked):
+    """How one real send (or `count` equal ones) went."""
+
+    provider: Name
+    ok: StrictBool
+    stage: Stage | None = None
+    code: Annotated[StrictInt, Field(ge=200, le=599)] | None = None
+    enhanced: Annotated[str, StringConstraints(strict=True, pattern=r"^[245]\.[0-9]{1,3}\.[0-9]{1,3}$")] | None = None
+    text: Annotated[str, StringConstraints(strict=True, max_length=4000)] = ""
+    recipient_domain: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=255)] | None = None
+    count: Annotated[StrictInt, Field(ge=1)] = 1
+    at: AwareDatetime | None = None
+
+
+class Reports(Asked):
+    """Outcomes of real sends."""
+
+    reports: list[Report] = Field(min_length=1, max_length=100)
+
+
+class Check(Asked):
+    """Which probes to run now."""
+
+    kinds: list[Literal[ProbeKind.PORT, ProbeKind.LOGIN, ProbeKind.ROUND_TRIP]] = Field(
+        [ProbeKind.PORT, ProbeKind.LOGIN], min_length=1, max_length=3
+    )
+
+
+class ProviderPatch(Asked):
+    """What to change about a provider."""
+
+    enabled: StrictBool
+
+
+class Order(Asked):
+    """A stream's providers, best first."""
+
+    providers: list[Name] = Field(min_length=1, max_length=100)
+
+
+class Until(Asked):
+    """An end, told one way or the other."""
+
+    until: AwareDatetime | None = None
+    minutes: Annotated[StrictInt, Field(ge=1, le=LONGEST_PIN_MINUTES)] | None = None
+
+
+class PinRequest(Until):
+    """Hold a stream on one provider."""
+
+    provider: Name
+    reason: Words = ""
+
+
+class Arrival(Asked):
+    """A marked test message was found."""
+
+    nonce: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
+    folder: Annotated[str, StringConstraints(strict=True, max_length=200)] = ""
+    headers: dict[str, Annotated[str, StringConstraints(strict=True, max_length=8000)]] = Field(default_factory=dict)

@@ -1,0 +1,133 @@
+"""The OpenAPI 3.1 document at `/openapi.json`: what the views declare, with guards, problems and event shapes added."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+from flask_openapi.models import OPENAPI3_REF_TEMPLATE
+from flask_openapi.models.info import Info
+from flask_openapi.openapi import OpenAPI
+
+from mailover.core.events import EventType
+from webhooks.auth import Scope, scope_of
+from webhooks.schemas import EventBody, Problem
+
+_PROBLEMS = {
+    "400": "The request cannot be read.",
+    "401": "A valid token is needed.",
+    "403": "The token lacks the scope.",
+    "404": "Nothing has this name.",
+    "409": "The present state does not allow it.",
+    "411": "The end of the body cannot be known.",
+    "413": "The body is too large.",
+    "415": "The body must be JSON.",
+    "422": "The request is not valid.",
+    "429": "Too many calls.",
+    "503": "It cannot be done now.",
+}
+_WAITING = [
+    {
+        "name": "epoch",
+        "in": "query",
+        "description": "The epoch you know; the answer comes at once when it differs.",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1},
+    },
+    {
+        "name": "wait",
+        "in": "query",
+        "description": "How long to wait for a change, as in 30s; at most 60 s.",
+        "schema": {"type": "string", "pattern": "^[0-9]{1,6}(ms|s|m)?$"},
+    },
+    {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "The ETag you know; 304 when nothing changed.",
+        "schema": {"type": "string"},
+    },
+    {
+        "name": "Prefer",
+        "in": "header",
+        "description": "wait=30, with If-None-Match: wait for a change (RFC 7240).",
+        "schema": {"type": "string"},
+    },
+]
+_REPEAT = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "Any text of your own: a call made twice under it is carried out once.",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,200}$"},
+}
+
+
+def install(app: OpenAPI) -> None:
+    """Serve the document. Call it when every blueprint is registered."""
+    app.openapi_version = "3.1.0"
+    app.info = Info(
+        title="mailover", version="1", description="Which mail provider is active, and everything around it."
+    )
+    document = _completed(copy.deepcopy(app.api_doc))
+    app.add_url_rule("/openapi.json", "openapi_document", lambda: document, methods=["GET"])
+
+
+def _completed(document: dict[str, Any]) -> dict[str, Any]:
+    schemas = document["components"]["schemas"]
+    for model in (EventBody, Problem):
+        shape = model.model_json_schema(ref_template=OPENAPI3_REF_TEMPLATE, mode="serialization")
+        schemas.update(shape.pop("$defs", {}))
+        schemas[model.__name__] = shape
+    for unused in ("ValidationErrorModel", "ValidationErrorDetail"):
+        schemas.pop(unused, None)
+    document["components"]["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer"},
+        "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    }
+    document["webhooks"] = {each.value: {"post": _webhook(each)} for each in EventType}
+    for path, method, operation in _operations(document):
+        _complete(path, method, operation)
+    return document
+
+
+def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield path, method.upper(), operation
+
+
+def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
+    scope = scope_of(method, path)
+    operation.pop("tags", None)
+    if scope is not None:
+        operation["security"] = [{"bearer": []}, {"key": []}]
+        operation["description"] = _scope_needed(scope)
+        for status, description in _PROBLEMS.items():
+            if status not in operation["responses"] or status == "422":
+                operation["responses"][status] = _problem(description)
+    else:
+        operation["security"] = []
+        operation["responses"].pop("422", None)
+    parameters = operation.setdefault("parameters", [])
+    if path.startswith("/v1/active-provider"):
+        parameters.extend(_WAITING)
+    if method != "GET":
+        parameters.append(_REPEAT)
+    if path == "/v1/events":
+        operation["responses"]["200"]["content"]["text/event-stream"] = {"schema": {"type": "string"}}
+
+
+def _scope_needed(scope: Scope) -> str:
+    return f"Needs the scope `{scope}`."
+
+
+def _problem(description: str) -> dict[str, Any]:
+    reference = {"$ref": "#/components/schemas/Problem"}
+    return {"description": description, "content": {"application/problem+json": {"schema": reference}}}
+
+
+def _webhook(event_type: EventType) -> dict[str, Any]:
+    reference = {"$ref": "#/components/schemas/EventBody"}
+    return {
+        "operationId": event_type.replace(".", "_"),
+        "summary": f"{event_type}, as sent to webhooks",
+        "requestBody": {"required": True, "content": {"application/json": {"schema": reference}}},
+        "responses": {"2XX": {"description": "Taken."}},
+    }

@@ -1,0 +1,31 @@
+"""`/healthz` and `/readyz`, for whatever keeps the process running. They tell strangers nothing about providers."""
+
+from http import HTTPStatus
+
+from flask_openapi.blueprint import APIBlueprint
+
+from webhooks.parts import parts
+from webhooks.schemas import Health, Readiness
+
+blueprint = APIBlueprint("health", __name__)
+
+
+@blueprint.get("/healthz", responses={200: Health})
+def healthz() -> dict[str, object]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@blueprint.get("/readyz", responses={200: Readiness, 503: Readiness})
+def readyz() -> tuple[dict[str, object], HTTPStatus]:
+    """The agent decides, and can write down what it decides."""
+    here = parts()
+    stale, writable = here.service.stale_seconds(), here.store.writable()
+    ready = stale is None and writable
+    body: dict[str, object] = {
+        "ready": ready,
+        "deciding": stale is None,
+        "store_writable": writable,
+        "stale_seconds": stale,
+    }
+    return body, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE

@@ -1,0 +1,68 @@
+"""What every view needs: the parts of the house as one value on the Flask application, the caller, a way to answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from flask import Response, current_app, g
+
+from mailover.service import Service
+from mailover.storage.store import Store
+from webhooks.answers import Answer
+from webhooks.auth import Caller, Gate
+from webhooks.feed import Feed
+from webhooks.following import Follower
+from webhooks.rates import Rates
+from webhooks.waiting import WaitingRoom
+
+EXTENSION = "mailover"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The service and what stands between it and the callers."""
+
+    service: Service
+    gate: Gate
+    room: WaitingRoom
+    feed: Feed
+    follower: Follower
+    rates: Rates
+    source: str
+    """The `source` of events, a URI reference."""
+    mask: Callable[[str], str]
+    """Takes the providers' secrets out of foreign text."""
+
+    @property
+    def store(self) -> Store:
+        """The service's store, for reading logs."""
+        return self.service.store
+
+    def close(self) -> None:
+        """Send waiting readers home and end the follower."""
+        self.room.close()
+        self.follower.stop()
+
+
+def parts() -> Parts:
+    """The parts of the application that answers this request."""
+    found = current_app.extensions[EXTENSION]
+    assert isinstance(found, Parts)  # noqa: S101 - create_app put it there
+    return found
+
+
+def caller() -> Caller:
+    """Who is asking."""
+    found = g.caller
+    assert isinstance(found, Caller)  # noqa: S101 - nobody comes past the gate without a name
+    return found
+
+
+def send(answer: Answer) -> Response:
+    """An answer as Flask sends it."""
+    response = Response(answer.body, answer.status)
+    response.headers.clear()
+    response.headers.extend(answer.headers)
+    if answer.status != HTTPStatus.NOT_MODIFIED:
+        response.content_length = len(answer.body)
+    return response
