@@ -123,6 +123,11 @@ def page_of_failovers(
     wanted = [
         events.c.type.in_([t.value for t in FAILOVER_STATUS]),
         events.c.from_provider.is_distinct_from(events.c.to_provider),
+        sa.or_(
+            events.c.type.not_in([EventType.STREAM_EXHAUSTED.value, EventType.STREAM_RECOVERED.value]),
+            events.c.from_provider.is_(None),  # a move between two providers has an event of its own
+            events.c.to_provider.is_(None),
+        ),
     ]
     if stream is not None:
         wanted.append(events.c.stream == stream)

@@ -88,7 +88,8 @@ def test_events_are_found_by_type_provider_and_stream(store: Store) -> None:
 def test_the_failover_log_has_what_changed_a_streams_provider(store: Store) -> None:
     unmoved = event(2, EventType.STREAM_PINNED, stream="transactional", from_="ses", to="ses")
     held = event(3, EventType.STREAM_EXHAUSTED, stream="transactional", from_="ses")
-    write(store, event(9), failover(1, "postmark", "ses"), unmoved, held)
+    told_twice = event(4, EventType.STREAM_RECOVERED, stream="transactional", from_="ses", to="postmark")
+    write(store, event(9), failover(1, "postmark", "ses"), unmoved, held, told_twice)
     moved, exhausted = store.failovers().items
     assert moved == Failover(
         event=event(1).id,
