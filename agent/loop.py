@@ -1,6 +1,6 @@
-"""The agent's loop: when to look at whom, and carrying out what decisions want to see.
+"""The agent's loop: when to look at whom, and starting what decisions want to see.
 
-The only user of `schedule`, and for cadence only. What is seen goes to the service; what follows is the core's business.
+The only user of `schedule`, and for cadence only. What is seen goes to the service; what follows is decided in the core.
 """
 
 import asyncio

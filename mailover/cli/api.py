@@ -1,0 +1,68 @@
+"""The agent's API as the command line calls it: one deadline, no proxies, problems as errors."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import requests
+
+from mailover.errors import MailoverError, UnreachableError
+
+_TIMEOUT = (3.0, 75.0)
+"""Seconds to connect, and between two bytes; a check may run as long as its probes' deadlines."""
+
+
+class ProblemError(MailoverError):
+    """The agent refused; its own words."""
+
+
+class Api:
+    """Calls below `/v1`."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        """`token` never appears in an error."""
+        self.url = url.rstrip("/")
+        self._session = requests.Session()
+        self._session.trust_env = False
+        if token:
+            self._session.headers["Authorization"] = f"Bearer {token}"
+
+    def get(self, path: str, **query: Any) -> Any:
+        """Read."""
+        return self._call("GET", path, params={k: v for k, v in query.items() if v is not None})
+
+    def send(self, method: str, path: str, body: object | None = None) -> Any:
+        """Change something; the answer is the resulting state."""
+        return self._call(method, path, json=body if body is not None else {})
+
+    def pages(self, path: str, **query: Any) -> Iterator[Any]:
+        """Every item of a list, page by page."""
+        after = query.pop("after", None)
+        while True:
+            page = self.get(path, after=after, **query)
+            yield from page["items"]
+            after = page["next"]
+            if after is None:
+                return
+
+    def _call(self, method: str, path: str, **how: Any) -> Any:
+        try:
+            answer = self._session.request(
+                method, f"{self.url}/v1{path}", timeout=_TIMEOUT, allow_redirects=False, **how
+            )
+        except requests.RequestException as error:
+            raise UnreachableError(
+                f"no agent answers at {self.url} ({type(error).__name__}); is `mailover run` running there?"
+            ) from error
+        if answer.ok:
+            return answer.json() if answer.content else None
+        raise ProblemError(_words(answer))
+
+
+def _words(answer: requests.Response) -> str:
+    try:
+        told = answer.json()
+    except ValueError:
+        return f"the agent answered {answer.status_code}"
+    details = [str(each.get("detail", "")) for each in told.get("errors") or ()]
+    cure = "; give a token by $MAILOVER_TOKEN" if answer.status_code == requests.codes.unauthorized else ""
+    return "; ".join([str(told.get("detail") or told.get("title") or answer.status_code), *details]) + cure

@@ -1,0 +1,161 @@
+"""Commands that read: status, providers, streams, events, failovers."""
+
+import time
+from typing import Any
+
+import click
+from rich.console import Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from mailover.cli.session import OK, UNHEALTHY, Session, as_json, console, guarded, pass_session, print_json
+
+_COLOURS = {
+    "healthy": "green",
+    "degraded": "yellow",
+    "down": "red",
+    "disabled": "dim",
+    "unknown": "dim",
+    "normal": "green",
+    "balance": "green",
+    "failover": "yellow",
+    "pinned": "cyan",
+    "blind": "red",
+    "exhausted": "red",
+    "info": "green",
+    "warning": "yellow",
+    "critical": "red",
+}
+_WATCH_SECONDS = 2.0
+
+limit = click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most.")
+
+
+def _painted(word: str) -> Text:
+    return Text(word, style=_COLOURS.get(word, ""))
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f} s"
+
+
+def stream_table(streams: list[dict[str, Any]]) -> Table:
+    """Streams with what their flags say."""
+    table = _table("stream", "provider", "mode", "fallbacks", "epoch", "because")
+    for stream in streams:
+        flag = stream["flag"]
+        provider = Text(flag["provider"] or "none", style="bold")
+        fallbacks = ", ".join(flag["fallbacks"]) or "none"
+        table.add_row(
+            stream["stream"], provider, _painted(flag["mode"]), fallbacks, str(flag["epoch"]), Text(flag["because"])
+        )
+    return table
+
+
+def provider_table(providers: list[dict[str, Any]]) -> Table:
+    """Providers with their health."""
+    table = _table("provider", "health", "breaker", "answers in", "score", "runs", "latest failure")
+    for each in providers:
+        runs = " ".join(f"{depth} {length}" for depth, length in each["runs"].items() if length) or "-"
+        percent = each["score"]["percent"]
+        last = each["last_failures"][0] if each["last_failures"] else None
+        said = f"{last['at']} {last['kind']}: {last['text']}" if last else "-"
+        score = "-" if percent is None else f"{percent:.1f} %"
+        answers = _seconds(each["latency"]["last_seconds"])
+        table.add_row(each["name"], _painted(each["health"]), each["breaker"], answers, score, runs, Text(said[:100]))
+    return table
+
+
+def _healthy(streams: list[dict[str, Any]]) -> bool:
+    return all(s["flag"]["sending"] and s["flag"]["mode"] not in {"blind", "exhausted"} for s in streams)
+
+
+@click.command()
+@as_json
+@click.option("--watch", is_flag=True, help="Stay, and show what changes, until Ctrl-C.")
+@pass_session
+@guarded
+def status(session: Session, json_: bool, watch: bool) -> None:
+    """Show what each stream's flag says and how each provider is. Exit code 1 when a stream is in trouble."""
+    api = session.api
+    streams, providers = api.get("/streams")["items"], api.get("/providers")["items"]
+    if json_:
+        print_json({"streams": streams, "providers": providers})
+    elif watch:
+        with Live(console=console(), screen=False, auto_refresh=False) as live:
+            while True:
+                live.update(Group(stream_table(streams), Text(), provider_table(providers)), refresh=True)
+                time.sleep(_WATCH_SECONDS)
+                streams, providers = api.get("/streams")["items"], api.get("/providers")["items"]
+    else:
+        console().print(stream_table(streams), "", provider_table(providers))
+    raise SystemExit(OK if _healthy(streams) else UNHEALTHY)
+
+
+@click.group()
+def providers() -> None:
+    """List, enable and disable providers."""
+
+
+@providers.command(name="list")
+@as_json
+@pass_session
+@guarded
+def list_providers(session: Session, json_: bool) -> None:
+    """List the providers with their health."""
+    found = session.api.get("/providers")["items"]
+    print_json(found) if json_ else console().print(provider_table(found))
+
+
+@click.command()
+@as_json
+@limit
+@click.option("--type", "type_", help="Only this type, as in failover.happened.")
+@click.option("--provider", help="Only of this provider.")
+@click.option("--stream", help="Only of this stream.")
+@click.option("--after", help="Only what came after the event with this id.")
+@pass_session
+@guarded
+def events(session: Session, json_: bool, limit: int, after: str | None, **query: str | None) -> None:
+    """Show the event log, oldest first."""
+    query["type"] = query.pop("type_")
+    found = session.api.get("/events", limit=limit, after=after, **query)
+    if json_:
+        print_json(found)
+        return
+    table = _table("time", "event", "subject", "because")
+    for event in found["items"]:
+        kind = Text(event["type"], style=_COLOURS.get(event["data"]["severity"], ""))
+        table.add_row(event["time"], kind, event["subject"], Text(event["data"]["because"]))
+    console().print(table)
+
+
+@click.command()
+@as_json
+@limit
+@click.option("--stream", help="Only of this stream.")
+@pass_session
+@guarded
+def failovers(session: Session, json_: bool, limit: int, stream: str | None) -> None:
+    """Show the failover log: every change of a stream's provider, oldest first."""
+    found = session.api.get("/failovers", limit=limit, stream=stream)
+    if json_:
+        print_json(found)
+        return
+    table = _table("time", "stream", "from", "to", "status", "detected in", "reason")
+    for each in found["items"]:
+        source, target = each["from"] or "none", each["to"] or "none"
+        detected = _seconds(each["seconds"])
+        table.add_row(each["time"], each["stream"], source, target, each["status"], detected, Text(each["reason"]))
+    console().print(table)
+
+
+COMMANDS = (status, providers, events, failovers)
