@@ -33,6 +33,7 @@ REPLY_RULES: tuple[Rule, ...] = (
     *reputation.REPUTATION,
     *allowance.RATE,
     *login.LOGIN,
+    *senders.SENDER_REFUSED,
     *recipients.MAILBOX,
     *senders.SENDERS,
     *content.CONTENT,

@@ -7,7 +7,7 @@ SUSPENDED = (
     Rule(
         kind=FailureKind.RATE_LIMIT,
         because="logins were tried too often",
-        words=(r"too many .{0,20}(login|log in|auth\w*|password|attempt)s?\b",),
+        words=(r"too many .{0,20}\b(login|log in|auth\w*|password|attempt)s?\b",),
     ),
     Rule(
         kind=FailureKind.SUSPENDED,
@@ -24,7 +24,7 @@ SUSPENDED = (
                 "locked|closed|on hold|at risk|under review|not enabled|banned)"
             ),
             (
-                "(not allowed to send|sending disabled|unable to send).{0,30}(account (is )?(disabled|terminated|"
+                "(not allowed to send|sending disabled|unable to send).{0,30}(account .{0,25}(disabled|terminated|"
                 "suspended|closed)|activate|business verification|under review)"
             ),
             (
@@ -38,7 +38,6 @@ SUSPENDED = (
             "tenant (has )?exceeded threshold",
             "spam abuse detected",
             "continuous invalid license",
-            "mail sending denied",
             "unusual sending activity",
             "suspicious account activity",
             "cxmj",
@@ -60,6 +59,12 @@ SUSPENDED = (
             "unusual sending activity",
             "tenant (has )?exceeded",
         ),
+    ),
+    Rule(
+        kind=FailureKind.SUSPENDED,
+        because="the provider has suspended our account",
+        words=(r"^([45]\.\d+\.\d+ )?(your )?account (has been |is |was )?suspended",),
+        stages=frozenset({Stage.MAIL, Stage.DATA, Stage.END_DATA}),
     ),
     Rule(
         kind=FailureKind.SUSPENDED,
@@ -94,6 +99,7 @@ QUOTA = (
             ("(daily|monthly|24[- ]hour|per[- ]day|per[- ]month|weekly) .{0,50}(quota|limit|exceed|allowance|maximum)"),
             r"\b(quota|limit|exceeded|reached|maximum)\b.{0,40}(per|a|for the|this|in (a|one)) (day|month|24)\b",
             "quotaexceeded",
+            "(exceeded|reached) your (messaging|message|sending|e?mail) limit",
             "(sending|message|submission|send|plan|outbound|relay|subscription)s? (quota|allowance)",
             "(sending|plan) limit(?!.{0,20}hour)",
             r"\(daily\)",
@@ -129,6 +135,7 @@ RATE = (
         because="we send faster than we may",
         words=(
             "throttl",
+            "(hour|minute|second) limit",
             "rate[- ]?limit",
             "ratelimit",
             "slow(ing)? down",

@@ -5,6 +5,11 @@ from mailover.core.observations import FailureKind, Stage
 
 AUTHENTICITY = (
     Rule(
+        kind=FailureKind.TLS,
+        because="the receiving side takes mail over encrypted connections only",
+        words=("tls required for", "use tls/ssl for", "sent over a tls"),
+    ),
+    Rule(
         kind=FailureKind.POLICY,
         because="our mail does not prove where it comes from (SPF, DKIM, DMARC)",
         words=(

@@ -109,4 +109,11 @@ LOGIN = (
         ),
         not_at=GREETING,
     ),
+    Rule(
+        kind=FailureKind.SUSPENDED,
+        because="the provider refuses until we have spoken with its support",
+        words=("contact (customer )?support",),
+        stages=frozenset({Stage.AUTH, Stage.MAIL}),
+        codes=("5",),
+    ),
 )

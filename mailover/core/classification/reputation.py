@@ -56,6 +56,8 @@ REPUTATION = (
             "blocked (for|due to) (abuse|spam(?! content))",
             "client host rejected",
             "host network not allowed",
+            "intrusion prevention",
+            "spam ratio",
             "denyip",
             r"\brtr:(?!ch)",
             r"black ip\b",

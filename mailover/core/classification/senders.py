@@ -3,6 +3,20 @@
 from mailover.core.classification.rule import UP_TO_LOGIN, Rule
 from mailover.core.observations import FailureKind, Stage
 
+SENDER_REFUSED = (
+    Rule(
+        kind=FailureKind.POLICY,
+        because="the address that we send from was refused",
+        words=(
+            "sender address rejected",
+            "sender (domain|verify|verification) .{0,20}(rejected|failed|not found|does not exist)",
+            "verification failed for @",
+            "(domain|address) of (the )?sender",
+        ),
+    ),
+)
+"""Spoken before the rows about recipients: many servers refuse a sender only at RCPT, in much the same words."""
+
 SENDERS = (
     Rule(
         kind=FailureKind.POLICY,
@@ -39,6 +53,7 @@ SENDERS = (
                 "from |sender )?(domain|address|ip|sender|host)"
             ),
             "not owned by",
+            "mail sending denied",
             "sendasdenied",
             "send as",
             "permissions? to send",

@@ -22,6 +22,11 @@ NO_SERVICE = (
 
 SERVICE = (
     Rule(
+        kind=FailureKind.PROTOCOL,
+        because="the two sides of the dialogue are out of step",
+        words=("smtp protocol violation",),
+    ),
+    Rule(
         kind=FailureKind.TRANSIENT,
         because="the provider has passing trouble of its own",
         words=(
