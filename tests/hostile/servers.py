@@ -54,6 +54,15 @@ class Peer:
         message, _, self._rest = (b"\r\n" + self._rest).partition(b"\r\n.\r\n")
         return message
 
+    @property
+    def unread(self) -> bytes:
+        """What the client has sent behind the last line read."""
+        self.sock.settimeout(0.05)
+        with contextlib.suppress(TimeoutError):
+            self._rest += self._receive()
+        self.sock.settimeout(20)
+        return self._rest
+
     def drip(self, data: bytes, pause: float = 0.05) -> None:
         """One byte at a time, again and again, until the client or the test has had enough."""
         while True:

@@ -44,6 +44,7 @@ def met_with(context: ssl.SSLContext, trusted: str | None, host: str = "localhos
     ids=["expired", "not yet valid", "wrong name", "wrong address", "wildcard two levels deep"],
 )
 def test_a_certificate_that_cannot_be_trusted_has_its_own_reason(
+    *,
     ca: trustme.CA,
     trusted: str,
     names: list[str],
