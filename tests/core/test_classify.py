@@ -54,6 +54,15 @@ def test_a_bad_recipient_or_message_never_moves_a_breaker(name: str) -> None:
     assert blamed == []
 
 
+@pytest.mark.parametrize("stage", [Stage.RCPT, Stage.DATA, Stage.END_DATA, None])
+def test_nor_does_it_when_the_same_words_come_at_another_stage(stage: Stage | None) -> None:
+    rows = [row for name in ("replies.tsv", "replies_more.tsv") for row in replies(name)]
+    for row in rows:
+        if row["code"] and wanted(row).owner is Owner.NOBODY:
+            kind = classify(stage, int(row["code"]), row["enhanced"] or None, row["text"])
+            assert not kind.moves_breaker, (row["id"], row["text"], kind)
+
+
 @pytest.mark.parametrize("name", ["replies.tsv", "replies_more.tsv"])
 def test_a_reply_is_never_called_local(name: str) -> None:
     rows = [row for row in replies(name) if row["code"]]

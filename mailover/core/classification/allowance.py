@@ -46,19 +46,6 @@ SUSPENDED = (
             "has been (banned|blocked) from sending",
             "sending privileges",
         ),
-        not_at=frozenset({Stage.RCPT}),
-    ),
-    Rule(
-        kind=FailureKind.SUSPENDED,
-        because="the provider has switched our account, domain or sending off",
-        words=(
-            "sending (paused|suspended|disabled)",
-            "your (sending )?account .{0,30}(suspend|disabled|deactivat|blocked)",
-            "sender .{0,12}suspended",
-            "bad outbound sender",
-            "unusual sending activity",
-            "tenant (has )?exceeded",
-        ),
     ),
     Rule(
         kind=FailureKind.SUSPENDED,
@@ -100,7 +87,7 @@ QUOTA = (
             r"\b(quota|limit|exceeded|reached|maximum)\b.{0,40}(per|a|for the|this|in (a|one)) (day|month|24)\b",
             "quotaexceeded",
             "(exceeded|reached) your (messaging|message|sending|e?mail) limit",
-            "(sending|message|submission|send|plan|outbound|relay|subscription)s? (quota|allowance)",
+            "(sending|outgoing( e?mail)?|message|submission|send|plan|outbound|relay|subscription)s? (quota|allowance)",
             "(sending|plan) limit(?!.{0,20}hour)",
             r"\(daily\)",
             r"\(sandbox\)",

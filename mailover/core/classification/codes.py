@@ -141,7 +141,7 @@ def kind_of_code(code: int | None, stage: Stage | None) -> FailureKind:
     if stage is Stage.STARTTLS:
         return _K.TLS
     if code in _TEMPORARY:
-        one_recipient = code in {422, 450} and stage in {Stage.RCPT, None}
+        one_recipient = code in {422, 450} and stage in {*_DOUBT, None}
         return _K.RECIPIENT if one_recipient else _K.TRANSIENT
     if code not in _PERMANENT or (code in _CONFUSED and stage in _COMMANDS):
         return _K.PROTOCOL

@@ -41,7 +41,6 @@ LOGIN = (
             "could not (start|negotiate) tls",
             "starttls may not",
         ),
-        not_at=frozenset({Stage.RCPT}),
     ),
     Rule(
         kind=FailureKind.AUTH,

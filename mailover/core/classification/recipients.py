@@ -126,6 +126,8 @@ MAILBOX = (
             "suspiciousremoteservererror",
             r"connection refused \[message",
             "mailbox delivery (failure|restricted)",
+            "dns query failed",
+            "cannot connect to remote",
             "socket error code",
             "(recipient|mail ?box) (is )?(temporarily|currently) (unavailable|disabled|suspended|locked)",
             "(message|delivery time|queue) expired",

@@ -8,7 +8,7 @@ SENDER_REFUSED = (
         kind=FailureKind.POLICY,
         because="the address that we send from was refused",
         words=(
-            "sender address rejected",
+            "sender address (rejected|has |is |was |not |does )",
             "sender (domain|verify|verification) .{0,20}(rejected|failed|not found|does not exist)",
             "verification failed for @",
             "(domain|address) of (the )?sender",

@@ -3,6 +3,9 @@
 from mailover.core.classification.rule import GREETING, Rule
 from mailover.core.observations import FailureKind, Stage
 
+NOT_TEMPORARY = tuple("012356789")
+"""First digits of all codes that do not promise a better time."""
+
 NO_SERVICE = (
     Rule(
         kind=FailureKind.CONNECTION,
@@ -85,22 +88,16 @@ SERVICE = (
         kind=FailureKind.PROTOCOL,
         because="the two sides of the dialogue are out of step",
         words=(
-            "syntax error",
             "command (not )?(unrecogni[sz]ed|unknown|implemented|recogni[sz]ed|rejected)",
             "(un(recogni[sz]ed|known|implemented)|bad|invalid) command",
-            "not implemented",
             "bad sequence",
             "out of (sequence|order)",
             "(mail|rcpt|helo|ehlo|data|hello)( command)? first",
-            "parameters? not (recogni[sz]ed|implemented)",
-            "protocol (error|violation)",
-            "no identity changes",
             "(send|need) (hello|mail|rcpt)",
-            "pipelin",
+            "no identity changes",
             "data before greeting",
             "no data after",
-            "line too long",
-            "invalid (parameter|argument)",
+            "pipelin",
             "nested mail",
             "sender already",
             "already specified",
@@ -108,7 +105,22 @@ SERVICE = (
             r"^ssh-\d",
             "^<(html|!doctype)",
         ),
+        not_at=frozenset({Stage.STARTTLS, Stage.AUTH}),
+        codes=NOT_TEMPORARY,
+    ),
+    Rule(
+        kind=FailureKind.PROTOCOL,
+        because="the two sides of the dialogue are out of step",
+        words=(
+            "syntax error",
+            "not implemented",
+            "parameters? not (recogni[sz]ed|implemented)",
+            "protocol (error|violation)",
+            "line too long",
+            "invalid (parameter|argument)",
+        ),
+        # At RCPT and after the final dot such words are said of one address or one message.
         not_at=frozenset({Stage.STARTTLS, Stage.AUTH, Stage.RCPT, Stage.END_DATA}),
-        codes=("5", "0", "1", "2", "3", "6", "7", "8", "9"),
+        codes=NOT_TEMPORARY,
     ),
 )
