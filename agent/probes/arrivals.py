@@ -13,12 +13,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from agent.probes.headers import Headers
+from agent.probes.headers import Headers, headers_from
+from agent.probes.marks import is_nonce
+from mailover.smtp.replies import printable
 
 _log = logging.getLogger("mailover.probes")
 
 _MOST_LOST = 200
 _MOST_LATE = 20
+_LONGEST_FOLDER = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +90,7 @@ class _Lost:
 
 
 class Arrivals:
-    """The board between mailboxes and round trips; `arrived` may be called from any thread."""
+    """The board between mailboxes and round trips; `arrived` and `tell` may be called from any thread."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         """`now` stamps the arrivals."""
@@ -148,6 +151,15 @@ class Arrivals:
             self._late[lost.provider] = [*self._late.get(lost.provider, []), round(seconds, 1)][-_MOST_LATE:]
         _log.warning("a test message through %s arrived late, after %.0f s, in %s", lost.provider, seconds, folder)
         return Fate.LATE
+
+    def tell(self, provider: str, nonce: str, folder: str, headers: Mapping[str, str]) -> bool:
+        """A workflow tool's word that a message was found, early or late; False for a nonce that nobody knows."""
+        nonce = nonce.strip().lower()
+        if not is_nonce(nonce):
+            return False
+        told = headers_from(headers)
+        fate = self.arrived(nonce, provider=provider, folder=printable(folder, _LONGEST_FOLDER), headers=told)
+        return fate is not Fate.UNKNOWN
 
     def take_late(self, provider: str) -> list[float]:
         """How many seconds late messages of this provider took, each told once."""

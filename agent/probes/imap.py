@@ -115,6 +115,10 @@ class ImapMailbox:
             task.cancel()
             raise
 
+    async def idle(self) -> None:
+        """Returns when nothing is searched or swept any more."""
+        await asyncio.gather(*self._running, return_exceptions=True)
+
     async def close(self) -> None:
         """Stop searching and sweeping."""
         for task in self._running:

@@ -1,7 +1,7 @@
 """What every probe is given and gives back: the target, the circumstances, and what was seen. Values only."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -70,8 +70,13 @@ class Seen:
     """What one look came to."""
 
     observation: Observation
-    mailbox: MailboxSeen | None = field(default=None)
+    mailbox: MailboxSeen | None = None
     """What the look learned about the mailbox of the round trips, if anything."""
+
+    @property
+    def heard(self) -> tuple[Observation | MailboxSeen, ...]:
+        """All of it, the mailbox first: whether a message is missing depends on whether it could be looked for."""
+        return (self.observation,) if self.mailbox is None else (self.mailbox, self.observation)
 
 
 class Probe(Protocol):

@@ -154,7 +154,7 @@ class Prober:
             finally:
                 if overdue is not None:
                     overdue.cancel()
-        self._tell(seen.observation, *([] if seen.mailbox is None else [seen.mailbox]))
+        self._tell(*seen.heard)
         return seen
 
     async def _look(self, order: ProbeOrder, started_at: datetime) -> Seen:
