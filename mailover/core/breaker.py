@@ -111,7 +111,7 @@ class Cause(StrEnum):
 
     @property
     def by_rate(self) -> bool:
-        """Opened by a rate, closes by the same rate at half the limit; no trials."""
+        """Opened by a rate."""
         return self in {Cause.RATIO, Cause.DEGRADED}
 
 
@@ -135,6 +135,11 @@ class Opening:
     good_at: datetime | None = None
     """The latest success at its depth since it opened; with every provider down it takes the flag."""
 
+    @property
+    def closes_by_rate(self) -> bool:
+        """Whether the rate that opened it closes it, without trials; logins that rest have no rate to go by."""
+        return self.cause.by_rate and self.kind is not FailureKind.AUTH
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -143,6 +148,8 @@ class Outcome:
     at: datetime
     depth: Depth
     ok: bool
+    silent: bool = False
+    """It failed without any reply: on a noisy network of ours it does not count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,15 +263,17 @@ def move(breaker: Breaker, signal: Signal, now: datetime) -> Breaker:
         raise IllegalTransitionError(f"{breaker.provider}: {signal} while {breaker.state}")
     moved = replace(breaker, state=target, since=now, burst=None, verification=None)
     if target is BreakerState.CLOSED:
-        return replace(moved, runs={}, windows={}, ballots={}, opening=None, closed_at=now)
+        closed_at = breaker.closed_at if signal is Signal.ENABLED else now
+        return replace(moved, runs={}, windows={}, ballots={}, opening=None, closed_at=closed_at)
     if target is BreakerState.DISABLED:
-        return replace(moved, runs={}, windows={}, ballots={}, opening=None, probation=None)
+        forgotten = replace(moved, runs={}, windows={}, ballots={}, opening=None, probation=None)
+        return replace(forgotten, silent_since=None, dates_refused_since=None)
     if target is BreakerState.OPEN and signal is Signal.FAILED:
         return replace(moved, windows={}, ballots={}, probation=None)
     return moved
 
 
 def diagram() -> str:
-    """The transition table as a Mermaid state diagram; docs/decisions.md shows it, and a test compares the two."""
+    """The transition table as a Mermaid state diagram; docs/deciding.md shows it, and a test compares the two."""
     arrows = "\n".join(f"    {source} --> {target}: {signal}" for (source, signal), target in TRANSITIONS.items())
     return f"stateDiagram-v2\n    [*] --> {BreakerState.CLOSED}\n{arrows}\n"

@@ -45,6 +45,7 @@ def decide(fleet: Fleet, heard: Sequence[Heard | Command], policy: Policy, now: 
             _judge(draft, name)
     for stream in policy.streams.values():
         flags.settle(draft, stream)
+    _hasten_trials(draft)
     return draft.finish(_wake_at(draft))
 
 
@@ -52,8 +53,6 @@ def may_probe(fleet: Fleet, provider: str, probe: ProbeKind) -> bool:
     """Whether a scheduled probe may run: never of a disabled provider, no login while it is open for auth."""
     breaker = fleet.breakers.get(provider)
     if breaker is None or not breaker.enabled:
-        return False
-    if probe is ProbeKind.ROUND_TRIP and fleet.mailbox is not None and fleet.blindness is not None:
         return False
     return probe is ProbeKind.PORT or not breaker.open_for_auth
 
@@ -119,6 +118,14 @@ def _let_time_pass(draft: Draft) -> None:
         reports.expire_verification(draft, draft.breakers[name])
         trials.advance(draft, draft.breakers[name])
     sight.check(draft)
+
+
+def _hasten_trials(draft: Draft) -> None:
+    """A stream that has just run out of providers makes trials due at once."""
+    before = draft.fleet.streams
+    if any(s.exhausted_since is not None and before.get(n) is not s for n, s in draft.streams.items()):
+        for breaker in list(draft.breakers.values()):
+            trials.advance(draft, breaker)
 
 
 def _wake_at(draft: Draft) -> datetime | None:

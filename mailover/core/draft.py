@@ -92,7 +92,11 @@ class Draft:
         breaker = self.breakers.get(name)
         if breaker is None or not breaker.enabled:
             return False
-        return breaker.closed or self.provider(name).shadow
+        return breaker.closed or self.shadowed(name)
+
+    def shadowed(self, name: str) -> bool:
+        """Whether the flag ignores what the breaker says."""
+        return name in self.policy.providers and self.policy.providers[name].shadow
 
     def streams_led_by(self, provider: str) -> list[str]:
         """The streams whose mail goes through this provider now."""

@@ -45,7 +45,7 @@ def candidates(draft: Draft, stream: Stream) -> Candidates:
     healthy = tuple(p for p in order if draft.lets_through(p))
     covered = tuple(p for p in healthy if not stream.require_dns or draft.breakers[p].dns != "none")
     eligible = covered or healthy
-    ready = tuple(p for p in eligible if not draft.breakers[p].runs)
+    ready = tuple(p for p in eligible if not draft.breakers[p].runs or draft.shadowed(p))
     return Candidates(order=order, healthy=healthy, eligible=eligible, ready=ready)
 
 
@@ -103,7 +103,7 @@ def _choose(draft: Draft, stream: Stream, state: StreamState, who: Candidates) -
         because = f"pinned to {state.pin.provider} {until}{reason}"
         return _to(state.pin.provider, Mode.PINNED, because, who)
     if draft.fleet.blindness is not None:
-        return _while_blind(state, who, draft.fleet.blindness.because)
+        return _while_blind(draft, stream, state, who, draft.fleet.blindness.because)
     if not who.healthy:
         return _while_exhausted(draft, stream, state, who)
     if stream.mode is StreamMode.BALANCE:
@@ -122,19 +122,25 @@ def _to(provider: str, mode: Mode, because: str, who: Candidates, leaving_since:
     )
 
 
-def _while_blind(state: StreamState, who: Candidates, because: str) -> Choice:
-    """Automation changes nothing; only what an operator took away is replaced."""
+def _while_blind(draft: Draft, stream: Stream, state: StreamState, who: Candidates, because: str) -> Choice:
+    """Automation changes nothing; what an operator wants or took away is still done."""
     flag = state.flag
-    gone = flag.provider is not None and flag.provider not in who.order
-    if gone and who.eligible:
-        return _to(who.eligible[0], Mode.BLIND, because, who)
+    working = [p for p in who.order if draft.breakers[p].enabled]
+    wanted = next((p for p in who.ready if stream.name in draft.failing_back), flag.provider)
+    if wanted is None:
+        wanted = next(iter(who.eligible), None)
+    elif wanted not in working:
+        wanted = next(iter((*who.ready, *who.eligible, *working)), None)
+    if wanted != flag.provider and wanted is not None:
+        return _to(wanted, Mode.BLIND, because, who)
+    shares = {p: share for p, share in flag.weights.items() if p in working}
     return Choice(
-        provider=flag.provider,
+        provider=wanted,
         mode=Mode.BLIND,
-        because=because,
+        because=because if wanted is not None or working else "every provider of this stream is disabled",
         fallbacks=tuple(p for p in flag.fallbacks if p in who.healthy),
-        weights=flag.weights,
-        sending=flag.sending,
+        weights=_parts(shares),
+        sending=flag.sending and wanted is not None,
     )
 
 
@@ -200,16 +206,15 @@ def returns_at(draft: Draft, breaker: Breaker) -> datetime:
 def _balance(draft: Draft, stream: Stream, state: StreamState, who: Candidates) -> Choice:
     """Several share: who is in stays while healthy; who returns must hold as for a fail-back."""
     carrying = state.flag.weights
-    staying = [p for p in who.eligible if p in carrying]
+    staying = [p for p in who.healthy if p in carrying]
     joining = [
         p
         for p in who.ready
         if p not in carrying and (not staying or _may_return(draft, stream, state, draft.breakers[p]))
     ]
     members = [p for p in who.order if p in staying or p in joining] or [who.eligible[0]]
-    shares = {p: stream.weights.get(p, 0.0 if stream.weights else 1.0) for p in members}
-    total = sum(shares.values())
-    weights = {p: round(share / total, 6) for p, share in shares.items() if share > 0} if total else {members[0]: 1.0}
+    weights = _parts({p: stream.weights.get(p, 0.0 if stream.weights else 1.0) for p in members})
+    weights = weights or {members[0]: 1.0}
     provider = next(iter(weights))
     because = f"shared by ratio: {listed([f'{p} {percent(share)}' for p, share in weights.items()])}"
     absent = [p for p in who.order if p not in who.healthy]
@@ -222,6 +227,14 @@ def _balance(draft: Draft, stream: Stream, state: StreamState, who: Candidates) 
         fallbacks=tuple(p for p in who.eligible if p != provider),
         weights=weights,
     )
+
+
+def _parts(shares: Mapping[str, float]) -> dict[str, float]:
+    """Shares as parts of one; whoever has none is left out."""
+    total = sum(shares.values())
+    parts = {p: round(share / total, 6) for p, share in shares.items() if share > 0}
+    rounding = 1.0 - sum(parts.values())
+    return {p: round(part + (rounding if n == 0 else 0.0), 6) for n, (p, part) in enumerate(parts.items())}
 
 
 def _while_exhausted(draft: Draft, stream: Stream, state: StreamState, who: Candidates) -> Choice:

@@ -221,11 +221,13 @@ def found(policy: Policy, identity: str, now: datetime) -> Fleet:
 
 def unprobed(stream: Stream, policy: Policy, now: datetime) -> StreamState:
     """A stream that was never decided upon: its flag names the first enabled provider in order."""
-    first = next((p for p in stream.providers if policy.providers[p].enabled), None)
+    enabled = [p for p in stream.providers if policy.providers[p].enabled]
+    first = enabled[0] if enabled else None
     because = f"{first} is first in order and not yet probed" if first else "every provider of this stream is disabled"
     flag = Flag(
         stream=stream.name,
         provider=first,
+        fallbacks=tuple(enabled[1:]),
         weights={first: 1.0} if first else {},
         sending=first is not None,
         because=because,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from mailover.core import reports, round_trips, sight, trials
-from mailover.core.breaker import Breaker, BreakerState, Burst, PastFailure, Run
+from mailover.core.breaker import Breaker, Burst, PastFailure, Run
 from mailover.core.draft import Draft
 from mailover.core.events import EventType, Severity
 from mailover.core.observations import (
@@ -68,6 +68,8 @@ def hear_overdue(draft: Draft, late: Overdue) -> None:
     breaker = draft.breakers.get(late.provider)
     if breaker is None or not breaker.closed or draft.blind or breaker.burst is not None:
         return
+    if late.probe is ProbeKind.ROUND_TRIP:  # a message may well take longer to arrive
+        return
     if late.started_at >= max(breaker.since, draft.fleet.resumed_at):
         _start_burst(draft, breaker, late.probe, late.probe.depth, None)
 
@@ -82,13 +84,9 @@ def advance_burst(draft: Draft, breaker: Breaker) -> None:
     elif burst.next_at is not None and draft.now >= burst.next_at:
         draft.probe(breaker.provider, burst.probe, Purpose.CONFIRM)
         remaining = burst.remaining - 1
-        following = burst.next_at + burst.spacing
-        draft.put(
-            replace(
-                breaker,
-                burst=replace(burst, remaining=remaining, next_at=max(following, draft.now) if remaining else None),
-            )
-        )
+        following = max(burst.next_at, draft.now - burst.spacing / 2) + burst.spacing
+        begun = replace(burst, remaining=remaining, next_at=following if remaining else None)
+        draft.put(replace(breaker, burst=begun))
 
 
 def _note(draft: Draft, breaker: Breaker, seen: Observation) -> None:
@@ -207,14 +205,34 @@ def _fail(draft: Draft, breaker: Breaker, seen: Observation, failure: Failure) -
     reports.hear_verification(draft, seen, failure, depth)
     trials.hear(draft, seen, failure, depth)
     breaker = draft.breakers[seen.provider]
-    starts = seen.purpose in _STARTS_BURST and failure.kind is not FailureKind.RATE_LIMIT
-    if starts and breaker.state is BreakerState.CLOSED and breaker.burst is None:
-        _start_burst(draft, breaker, _confirming(depth, seen), depth, failure)
+    if breaker.closed and failure.kind is not FailureKind.RATE_LIMIT:
+        _confirm(draft, breaker, seen, failure)
+
+
+def _confirm(draft: Draft, breaker: Breaker, seen: Observation, failure: Failure) -> None:
+    """Start the failure's confirmations; those of a shallower depth have just been answered."""
+    burst = breaker.burst
+    if burst is not None and failure.kind is FailureKind.AUTH and burst.depth is Depth.LOGIN:
+        draft.put(replace(breaker, burst=_spared(draft, burst)))
+    elif seen.purpose in _STARTS_BURST and (burst is None or burst.depth < failure.depth):
+        _start_burst(draft, breaker, _confirming(failure.depth, seen), failure.depth, failure)
+
+
+def _spared(draft: Draft, burst: Burst) -> Burst:
+    """The confirmations of a late login that is refused now: one in all, lest the provider lock the account."""
+    pause = draft.policy.probes.auth_pause
+    if burst.spacing == pause or burst.next_at is None:
+        return burst
+    if burst.remaining < draft.policy.breaker.failures - 1:
+        return replace(burst, next_at=None, remaining=0)
+    expires_at = burst.expires_at + pause
+    return replace(burst, next_at=draft.now + pause, remaining=1, spacing=pause, expires_at=expires_at)
 
 
 def _longer(run: Run | None, burst: Burst | None, seen: Observation, failure: Failure) -> Run:
-    if run is None:
-        since = burst.since if burst is not None and burst.since <= seen.finished_at else seen.finished_at
+    if run is None or run.failure.stage is Stage.ARRIVE:
+        overdue = burst is not None and seen.started_at <= burst.since <= seen.finished_at
+        since = burst.since if burst is not None and overdue else seen.finished_at
         return Run(depth=failure.depth, since=since, length=1, replied=int(not failure.silent), same=1, failure=failure)
     return replace(
         run,

@@ -60,7 +60,9 @@ def _by_ballot(draft: Draft, breaker: Breaker) -> bool:
     for depth in Depth:
         vote = reports.outvoted(draft, breaker, depth)
         told = _latest(breaker, depth, reported=True)
-        if vote is None or told is None or (told.silent and not sight.proven(draft, breaker.provider, vote.since)):
+        if vote is None or told is None:
+            continue
+        if told.silent and not sight.proven(draft, breaker.provider, vote.since, vote.until):
             continue
         because = f"most applications report failures ({percent(vote.share)} of sends, {failure_words(told)})"
         trials.open_breaker(

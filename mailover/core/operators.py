@@ -41,7 +41,7 @@ def refusal(fleet: Fleet, policy: Policy, command: Command, now: datetime) -> Re
         return None if known else Refusal(because=f"no open incident has the id {command.incident!r}", unknown=True)
     if isinstance(command, EnableProvider | DisableProvider):
         return _unknown_provider(fleet, command.provider)
-    if command.stream not in policy.streams:
+    if command.stream not in policy.streams or command.stream not in fleet.streams:
         return Refusal(because=f"no stream is called {command.stream!r}", unknown=True)
     match command:
         case ReorderStream():
@@ -77,7 +77,8 @@ def _refuse_pin(fleet: Fleet, policy: Policy, command: PinProvider, now: datetim
     allowed = fleet.streams[command.stream].order or policy.streams[command.stream].providers
     if command.provider not in allowed:
         return Refusal(because=f"{command.provider!r} is not a provider of {command.stream}: {listed(allowed)} are")
-    if not fleet.breakers[command.provider].enabled:
+    breaker = fleet.breakers.get(command.provider)
+    if breaker is None or not breaker.enabled:
         return Refusal(because=f"{command.provider} is disabled: enable it first")
     if command.until <= now:
         return Refusal(because=f"the pin would have ended already, at {rfc3339(command.until)}")

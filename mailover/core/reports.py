@@ -13,6 +13,7 @@ from mailover.core.draft import Draft
 from mailover.core.fleet import Reporter
 from mailover.core.observations import Depth, Failure, FailureKind, Observation, Owner, ProbeKind, Purpose
 from mailover.core.policy import ReportPolicy
+from mailover.core.sentences import failure_words
 
 _KEPT_FAILURES = 10
 
@@ -23,34 +24,40 @@ def hear_report(draft: Draft, told: Observation) -> None:
     if breaker is None or not breaker.enabled or told.reporter is None or told.finished_at < breaker.since:
         return
     failure = told.failure
-    if failure is not None and failure.kind is FailureKind.LOCAL:
+    if draft.blind or (failure is not None and failure.kind is FailureKind.LOCAL):
         return
-    blames = failure is not None and failure.kind.moves_breaker
-    outcome = Outcome(at=told.finished_at, depth=told.depth, ok=not blames)
-    if failure is not None and failure.kind.owner is Owner.NOBODY:
-        outcome = replace(outcome, depth=min(told.depth, Depth.LOGIN))
-    breaker = draft.put(_balloted(breaker, told, outcome, draft.policy.reports, draft.now))
-    if failure is None or not blames:
-        trials.hear_reported_success(draft, breaker, outcome.depth)
+    if failure is None or failure.kind.owner is Owner.NOBODY:
+        depth = told.depth if failure is None else min(told.depth, Depth.LOGIN)
+        outcome = Outcome(at=min(told.finished_at, draft.now), depth=depth, ok=True)
+        breaker = draft.put(_balloted(breaker, told, outcome, draft.policy.reports, draft.now))
+        trials.hear_reported_success(draft, breaker, depth)
         return
-    past = PastFailure(at=told.finished_at, failure=failure, reporter=told.reporter)
+    _hear_blame(draft, breaker, told, told.reporter, failure)
+
+
+def _hear_blame(draft: Draft, breaker: Breaker, told: Observation, reporter: str, failure: Failure) -> None:
+    """A provider- or account-owned failure: kept, counted and verified; a rate limit is kept and no more."""
+    at = min(told.finished_at, draft.now)
+    past = PastFailure(at=at, failure=failure, reporter=reporter)
     breaker = draft.put(replace(breaker, failures=(*breaker.failures, past)[-_KEPT_FAILURES:]))
+    if failure.kind is FailureKind.RATE_LIMIT:
+        return
+    outcome = Outcome(at=at, depth=failure.depth, ok=False, silent=failure.silent)
+    breaker = draft.put(_balloted(breaker, told, outcome, draft.policy.reports, draft.now))
     probation = breaker.probation
     if probation is not None and breaker.closed and draft.now < probation.until and failure.depth is probation.depth:
-        because = f"{told.reporter} reports a failure at the depth on probation"
-        trials.open_breaker(
-            draft, breaker, cause=Cause.PROBATION, failure=failure, because=because, first_signal_at=told.finished_at
-        )
+        because = f"{reporter} reports a failure at the depth on probation ({failure_words(failure)})"
+        trials.open_breaker(draft, breaker, cause=Cause.PROBATION, failure=failure, because=because, first_signal_at=at)
         return
-    if failure.kind is not FailureKind.RATE_LIMIT:
-        _verify(draft, breaker, told.reporter, failure)
+    _verify(draft, breaker, reporter, failure)
 
 
 def _balloted(breaker: Breaker, told: Observation, outcome: Outcome, policy: ReportPolicy, now: datetime) -> Breaker:
-    known = breaker.ballots.get(told.reporter or "", ())
+    reporter, oldest = told.reporter or "", now - policy.ballot_window
     added = (outcome,) * min(max(told.count, 1), policy.ballot_outcomes)
-    recent = tuple(o for o in (*known, *added) if o.at > now - policy.ballot_window)[-policy.ballot_outcomes :]
-    return replace(breaker, ballots={**breaker.ballots, told.reporter or "": recent})
+    recent = tuple(o for o in (*breaker.ballots.get(reporter, ()), *added) if o.at > oldest)
+    others = {name: theirs for name, theirs in breaker.ballots.items() if theirs and theirs[-1].at > oldest}
+    return replace(breaker, ballots={**others, reporter: recent[-policy.ballot_outcomes :]})
 
 
 def _verify(draft: Draft, breaker: Breaker, reporter: str, failure: Failure) -> None:
@@ -120,7 +127,8 @@ def expire_verification(draft: Draft, breaker: Breaker) -> None:
 def _mute(draft: Draft, reporter: str) -> None:
     policy = draft.policy.reports
     known = draft.fleet.reporters.get(reporter)
-    mute = policy.mute if known is None else min(known.mute * 2, policy.mute_max)
+    forgotten = known is None or draft.now > known.muted_until + policy.ballot_window
+    mute = policy.mute if known is None or forgotten else min(known.mute * 2, policy.mute_max)
     muted = Reporter(muted_until=draft.now + mute, mute=mute)
     draft.rewrite(reporters={**draft.fleet.reporters, reporter: muted})
 
@@ -133,6 +141,8 @@ class Vote:
     """Failing share of all outcomes the voters told of."""
     since: datetime
     """The first of the failures."""
+    until: datetime
+    """The latest."""
 
 
 def outvoted(draft: Draft, breaker: Breaker, depth: Depth) -> Vote | None:
@@ -140,11 +150,14 @@ def outvoted(draft: Draft, breaker: Breaker, depth: Depth) -> Vote | None:
 
     Where scheduled probes look (port, login) a lone voter is not enough: the verification has asked the probes.
     """
-    policy = draft.policy.reports
+    if not breaker.ballots:
+        return None
+    policy, quiet = draft.policy.reports, sight.noisy(draft)
+    since = draft.now - policy.ballot_window
     heard: list[Outcome] = []
     voters = failing = 0
     for outcomes in breaker.ballots.values():
-        theirs = list(_at_depth(outcomes, depth, draft.now - policy.ballot_window))
+        theirs = [o for o in _at_depth(outcomes, depth, since) if not (quiet and o.silent)]
         bad = sum(not outcome.ok for outcome in theirs)
         if len(theirs) >= policy.ballot_minimum:
             voters += 1
@@ -153,7 +166,7 @@ def outvoted(draft: Draft, breaker: Breaker, depth: Depth) -> Vote | None:
     if failing * 2 <= voters or (voters == 1 and depth <= Depth.LOGIN):
         return None
     failures = [outcome.at for outcome in heard if not outcome.ok]
-    return Vote(share=len(failures) / len(heard), since=min(failures))
+    return Vote(share=len(failures) / len(heard), since=min(failures), until=max(failures))
 
 
 def _at_depth(outcomes: Iterable[Outcome], depth: Depth, since: datetime) -> Iterable[Outcome]:

@@ -18,7 +18,10 @@ _LOST_AT = 3
 def missing(draft: Draft, seen: Observation, failure: Failure) -> None:
     """A marked message did not arrive within its deadline."""
     breaker = draft.breakers[seen.provider]
-    if draft.fleet.mailbox is not None or not breaker.closed:
+    if draft.fleet.mailbox is not None:
+        trials.lost(draft, breaker, seen)
+        return
+    if not breaker.closed:
         trials.hear(draft, seen, failure, Depth.SEND)
         return
     known = breaker.runs.get(Depth.SEND)

@@ -18,12 +18,10 @@ _AT_ONCE = timedelta(minutes=2)
 _BEFORE_TLS = frozenset({Stage.RESOLVE, Stage.CONNECT, Stage.BANNER, Stage.EHLO, Stage.STARTTLS})
 
 
-def proven(draft: Draft, provider: str, since: datetime) -> bool:
-    """Whether a reference or another provider answered an attempt started after `since`."""
-    reference = draft.fleet.reference_answered_at
-    if reference is not None and reference >= since:
-        return True
-    return any(b.answered_at is not None and b.answered_at >= since for b in draft.others(provider))
+def proven(draft: Draft, provider: str, since: datetime, until: datetime | None = None) -> bool:
+    """Whether a reference or another provider answered an attempt started after `since` (and up to `until`)."""
+    answers = [draft.fleet.reference_answered_at, *(b.answered_at for b in draft.others(provider))]
+    return any(at is not None and at >= since and (until is None or at <= until) for at in answers)
 
 
 def noisy(draft: Draft) -> bool:
@@ -107,8 +105,9 @@ def check(draft: Draft) -> None:
 
 def resume(draft: Draft, absent_since: datetime) -> None:
     """The agent decides again after an absence: spans go on where they stopped, and everything is probed first."""
+    if not draft.blind:
+        _shift_timers(draft, max(timedelta(0), draft.now - absent_since))
     _forget_unfinished(draft)
-    _shift_timers(draft, max(timedelta(0), draft.now - absent_since))
     draft.rewrite(resumed_at=draft.now)
     look_everywhere(draft)
 
@@ -124,12 +123,9 @@ def look_everywhere(draft: Draft) -> None:
 def _begin(draft: Draft, since: datetime, because: str, *, by_clock: bool) -> None:
     _forget_unfinished(draft)
     for breaker in list(draft.breakers.values()):
-        draft.put(replace(breaker, windows={}))
+        draft.put(replace(breaker, windows={}, ballots={}))
     look_at = draft.now + draft.policy.probes.sight_interval
     draft.rewrite(blindness=Blindness(since=draft.now, because=because, by_clock=by_clock, look_at=look_at))
-    for state in list(draft.streams.values()):
-        if state.leaving_since is not None:
-            draft.put_stream(replace(state, leaving_since=None))
     incident = draft.open_incident("agent", Severity.CRITICAL, since, because)
     draft.emit(EventType.AGENT_BLIND, "agent", Severity.CRITICAL, because, incident=incident.id, since=rfc3339(since))
     look_everywhere(draft)
@@ -163,6 +159,9 @@ def _forget_unfinished(draft: Draft) -> None:
             opening = replace(forgetful.opening, trial_at=draft.now, trial_expires_at=None)
             forgetful = replace(move(forgetful, Signal.TRIAL_LOST, draft.now), opening=opening)
         draft.put(forgetful)
+    for state in list(draft.streams.values()):
+        if state.leaving_since is not None:
+            draft.put_stream(replace(state, leaving_since=None))
 
 
 def _shift_timers(draft: Draft, length: timedelta) -> None:

@@ -53,7 +53,10 @@ def _tell_move(draft: Draft, stream: Stream, state: StreamState, source: str, ta
     if upwards:
         breaker = draft.breakers[target]
         hold = breaker.hold(draft.now, draft.policy.breaker)
-        draft.put(replace(breaker, failed_back_at=draft.now, failed_back_hold=hold))
+        probation = breaker.probation
+        if probation is not None:  # mail is its only test, and mail comes only now
+            probation = replace(probation, until=draft.now + draft.policy.breaker.failback_after)
+        draft.put(replace(breaker, failed_back_at=draft.now, failed_back_hold=hold, probation=probation))
     draft.emit(
         EventType.FAILBACK_HAPPENED if upwards else EventType.FAILOVER_HAPPENED,
         f"stream/{stream.name}",

@@ -7,8 +7,11 @@ from mailover.core import windows
 from mailover.core.breaker import Breaker, BreakerState, Cause, Opening, Probation, Relapse, Signal, move
 from mailover.core.draft import Draft
 from mailover.core.events import EventType, Severity, rfc3339
-from mailover.core.observations import Depth, Failure, FailureKind, Observation, ProbeKind, Purpose
+from mailover.core.observations import Depth, Failure, FailureKind, Observation, Owner, ProbeKind, Purpose
 from mailover.core.sentences import percent, span_words, whose
+
+AUTH_FAILURES = 2
+"""So many refused logins in a row open a breaker, and are the last for a while."""
 
 _COUNTS_AS_TRIAL = frozenset({Purpose.TRIAL, Purpose.MANUAL})
 
@@ -39,7 +42,7 @@ def open_breaker(
         share=share,
     )
     interval = _first_interval(draft, name, opening)
-    if not cause.by_rate:
+    if not opening.closes_by_rate:
         opening = replace(opening, trial_interval=interval, trial_at=now + interval)
     draft.put(replace(opened, opening=opening))
     pinned = [s for s, state in draft.streams.items() if state.pin is not None and state.pin.provider == name]
@@ -97,7 +100,7 @@ def _next_interval(draft: Draft, opening: Opening) -> timedelta:
     if opening.depth is Depth.PORT:
         return policy.open_for
     if opening.kind is FailureKind.AUTH:
-        return min(max(opening.trial_interval, policy.auth_open_for) * 2, policy.auth_open_for_max)
+        return max(policy.auth_open_for, min(opening.trial_interval * 2, policy.auth_open_for_max))
     longest = max(policy.open_for_max, policy.open_for)
     return min(opening.trial_interval, longest / 2) * 2
 
@@ -157,21 +160,25 @@ def hear(draft: Draft, seen: Observation, failure: Failure | None, depth: Depth)
     opening = breaker.opening
     if opening is None:
         return
-    needed = min(opening.depth, probe_reaching(draft, breaker.provider, opening.depth).depth)
     if failure is not None:
-        if depth <= opening.depth:
-            _hear_bad(draft, breaker, opening, depth)
+        _hear_bad(draft, breaker, opening, depth)
         return
-    if depth < needed:
+    reach = min(opening.depth, probe_reaching(draft, breaker.provider, opening.depth).depth)
+    if depth < (min(reach, Depth.LOGIN) if _blames_nobody(seen) else reach):
         return
-    if not opening.cause.by_rate:
+    if not opening.closes_by_rate:
         opening = replace(opening, good_at=draft.now)
         breaker = draft.put(replace(breaker, opening=opening))
     if breaker.state is BreakerState.HALF_OPEN and seen.purpose in _COUNTS_AS_TRIAL:
-        _hear_good_trial(draft, breaker, opening)
+        _hear_good_trial(draft, breaker, opening, depth)
 
 
-def _hear_good_trial(draft: Draft, breaker: Breaker, opening: Opening) -> None:
+def _blames_nobody(seen: Observation) -> bool:
+    """The trial's own recipient or message was refused: no probe gets deeper than that."""
+    return seen.failure is not None and seen.failure.kind.owner is Owner.NOBODY
+
+
+def _hear_good_trial(draft: Draft, breaker: Breaker, opening: Opening, reached: Depth) -> None:
     policy = draft.policy.breaker
     good = opening.good_trials + 1
     if good < policy.successes:
@@ -179,20 +186,34 @@ def _hear_good_trial(draft: Draft, breaker: Breaker, opening: Opening) -> None:
         draft.put(replace(breaker, opening=again))
         return
     answered = "answered a trial" if good == 1 else f"answered {good} trials in a row"
-    _close(draft, breaker, Signal.TRIALS_GOOD, f"{breaker.provider} is back: it {answered}")
+    _close(draft, breaker, Signal.TRIALS_GOOD, f"{breaker.provider} is back: it {answered}", reached)
 
 
 def _hear_bad(draft: Draft, breaker: Breaker, opening: Opening, depth: Depth) -> None:
     run = breaker.runs.get(depth)
-    if opening.good_at is not None and run is not None and run.length >= draft.policy.breaker.failures:
+    if run is not None and run.failure.kind is FailureKind.AUTH and run.same >= AUTH_FAILURES:
+        opening = _rest_logins(opening)
+    elif depth > opening.depth:
+        return
+    if run is not None and run.length >= draft.policy.breaker.failures:
         opening = replace(opening, good_at=None)
-        breaker = draft.put(replace(breaker, opening=opening))
-    if breaker.state is BreakerState.HALF_OPEN:
+    begins_to_rest = opening.kind is FailureKind.AUTH and not breaker.open_for_auth
+    if breaker.state is BreakerState.HALF_OPEN or begins_to_rest:
         _fall_back(draft, breaker, opening)
+    elif opening != breaker.opening:
+        draft.put(replace(breaker, opening=opening))
+
+
+def _rest_logins(opening: Opening) -> Opening:
+    """Whatever opened it: logins that are refused must rest now, so that the provider does not lock the account."""
+    if opening.kind is FailureKind.AUTH:
+        return opening
+    rested = timedelta(0)
+    return replace(opening, depth=max(opening.depth, Depth.LOGIN), kind=FailureKind.AUTH, trial_interval=rested)
 
 
 def lost(draft: Draft, breaker: Breaker, seen: Observation) -> None:
-    """A trial that our own machine could not make says nothing: it is made again later."""
+    """A trial that our own machine or mailbox spoiled says nothing: it is made again later."""
     opening = breaker.opening
     if breaker.state is BreakerState.HALF_OPEN and opening is not None and seen.purpose is Purpose.TRIAL:
         again = replace(opening, trial_at=draft.now + draft.policy.breaker.open_for, trial_expires_at=None)
@@ -213,14 +234,14 @@ def _fall_back(draft: Draft, breaker: Breaker, opening: Opening) -> None:
 def hear_reported_success(draft: Draft, breaker: Breaker, depth: Depth) -> None:
     """An application's mail went through a provider that is open: with all of them down, that takes the flag."""
     opening = breaker.opening
-    if opening is not None and depth >= opening.depth and not opening.cause.by_rate:
+    if opening is not None and depth >= opening.depth and not opening.closes_by_rate:
         draft.put(replace(breaker, opening=replace(opening, good_at=draft.now)))
 
 
 def close_by_rate(draft: Draft, breaker: Breaker) -> None:
     """Close a breaker that a rate opened, once the same rate is at most half the limit since it opened."""
     opening, policy = breaker.opening, draft.policy.breaker
-    if breaker.state is not BreakerState.OPEN or opening is None or not opening.cause.by_rate:
+    if breaker.state is not BreakerState.OPEN or opening is None or not opening.closes_by_rate:
         return
     degraded = opening.cause is Cause.DEGRADED
     span, minimum, limit = policy.window, policy.window_minimum, policy.window_ratio
@@ -229,16 +250,16 @@ def close_by_rate(draft: Draft, breaker: Breaker) -> None:
     seen = windows.count(breaker.windows.get(opening.depth, ()), draft.now - span)
     if seen.tries >= minimum and seen.share <= limit / 2:
         because = f"{breaker.provider} is back: only {percent(seen.share)} of {seen.tries} probes fail now"
-        _close(draft, breaker, Signal.RATE_GOOD, because)
+        _close(draft, breaker, Signal.RATE_GOOD, because, opening.depth)
 
 
-def _close(draft: Draft, breaker: Breaker, signal: Signal, because: str) -> None:
+def _close(draft: Draft, breaker: Breaker, signal: Signal, because: str, reached: Depth) -> None:
     opening, now = breaker.opening, draft.now
     closed = move(breaker, signal, now)
     seconds = None
     if opening is not None:
         seconds = round((now - opening.at).total_seconds(), 3)
-        if probe_reaching(draft, breaker.provider, opening.depth).depth < opening.depth:
+        if reached < opening.depth:
             until = now + draft.policy.breaker.failback_after
             closed = replace(closed, probation=Probation(depth=opening.depth, kind=opening.kind, until=until))
             because = f"{because}; on probation until {rfc3339(until)}, since no probe reaches {opening.depth.word}"
