@@ -1,0 +1,99 @@
+"""The play: the first provider breaks, the flag fails over; it is mended, the flag fails back. Then the sum of it.
+
+Waits for what really happens and claims nothing else.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mailover.core.events import EventType
+from mailover.core.fleet import Flag
+from mailover.demo.behaviour import Behaviour
+from mailover.demo.diary import Diary, Entry
+from mailover.demo.scene import STREAM, Scene
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Seconds for each act."""
+
+    quiet: float = 7.0
+    broken: float = 10.0
+    closing: float = 3.0
+    patience: float = 30.0
+    """The longest wait for anything that must happen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What really happened."""
+
+    first_epoch: int
+    last_epoch: int
+    broken: Entry
+    failed_over: Entry | None
+    mended: Entry
+    failed_back: Entry | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the flag went away from the broken provider and came back."""
+        return self.failed_over is not None and self.failed_back is not None
+
+    def lines(self) -> list[str]:
+        """The sum of it, for people."""
+        return [
+            _moved("failed over", self.failed_over, self.broken, "the provider broke"),
+            _moved("failed back", self.failed_back, self.mended, "it was mended"),
+            f"the flag's epoch went from {self.first_epoch} to {self.last_epoch}; each step is one change of the flag",
+        ]
+
+
+def play(scene: Scene, diary: Diary, pace: Pace, sleep: Callable[[float], None] = time.sleep) -> Outcome:
+    """From the first probe to the end; about 45 seconds at the usual pace."""
+    first = flag_of(scene).provider or ""
+    diary.note("everything is healthy; the agent looks at every provider each second")
+    wait_until_probed(scene, pace.patience, sleep)
+    sleep(pace.quiet)
+    epoch = flag_of(scene).epoch
+    scene.providers[first].behave(Behaviour.REFUSE)
+    broken = diary.note(f"{first} breaks: it refuses connections now")
+    failed_over = diary.wait_for(EventType.FAILOVER_HAPPENED, after=broken, within=pace.patience)
+    sleep(pace.broken)
+    scene.providers[first].behave(Behaviour.HEALTHY)
+    mended = diary.note(f"{first} is mended; the flag returns when it has stayed healthy for a while")
+    failed_back = diary.wait_for(EventType.FAILBACK_HAPPENED, after=mended, within=pace.patience)
+    sleep(pace.closing)
+    return Outcome(
+        first_epoch=epoch,
+        last_epoch=flag_of(scene).epoch,
+        broken=broken,
+        failed_over=failed_over,
+        mended=mended,
+        failed_back=failed_back,
+    )
+
+
+def flag_of(scene: Scene) -> Flag:
+    """The flag as readers see it now."""
+    return scene.service.snapshot.flags[STREAM].flag
+
+
+def wait_until_probed(scene: Scene, within: float, sleep: Callable[[float], None]) -> None:
+    """Return when every provider has answered once, or the time is up."""
+    until = time.monotonic() + within
+    while time.monotonic() < until:
+        if all(breaker.ok_at is not None for breaker in scene.service.snapshot.fleet.breakers.values()):
+            return
+        sleep(0.1)
+
+
+def _moved(how: str, entry: Entry | None, cause: Entry, what: str) -> str:
+    if entry is None or entry.event is None:
+        return f"the flag never {how}"
+    data = entry.event.data
+    return (
+        f"{how} from {data.get('from')} to {data.get('to')} {entry.seconds - cause.seconds:.1f} s after {what}"
+        f" (epoch {data.get('epoch')})"
+    )

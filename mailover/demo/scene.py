@@ -1,0 +1,147 @@
+"""The demo's scene: three fake providers, a database in a temporary directory, the agent and its API, all on loopback.
+
+Set up whole or not at all, and taken down without a trace. What is played on it is `play`'s and `keyboard`'s business.
+"""
+
+import smtplib
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from mailover import bootstrap
+from mailover.config import build
+from mailover.config import policy as policy_of
+from mailover.core.policy import Policy
+from mailover.demo.authority import shared_authority
+from mailover.demo.behaviour import Delivered, Sink
+from mailover.demo.diary import Diary
+from mailover.demo.provider import Provider
+from mailover.service import Service
+
+NAMES = ("postmark", "sendgrid", "ses")
+STREAM = "transactional"
+USUAL_PORT = 8587
+
+_HOST = "127.0.0.1"
+_PROBE_ADDRESS = "probe@example.com"
+_FORWARDING_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What is to be seen and touched."""
+
+    providers: Mapping[str, Provider]
+    service: Service
+    url: str
+    moved: bool
+    """Whether the usual port was taken, so that the API listens on another."""
+
+
+@contextmanager
+def set_up(diary: Diary) -> Iterator[Scene]:
+    """The scene, running; everything is gone when the block is left."""
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mailover-demo-")))
+        sink_port = free_port()
+        sink = forward_to(sink_port)
+        providers = {name: stack.enter_context(Provider(name, sink=sink)) for name in NAMES}
+        port = api_port()
+        settings = build(document(directory, providers, sink_port=sink_port, port=port), {})
+        house = bootstrap.assemble(settings)
+        house.service.reload(impatient(policy_of(settings)), settings.default_stream)
+        house.service.listen(diary.hear)
+        house.start()
+        stack.callback(house.stop)
+        url = f"http://{_HOST}:{port}"
+        yield Scene(providers=providers, service=house.service, url=url, moved=port != USUAL_PORT)
+
+
+def document(
+    directory: Path, providers: Mapping[str, Provider], *, sink_port: int, port: int
+) -> dict[str, dict[str, object]]:
+    """What a config file would say: the defaults, only in a hurry."""
+    ca_file = shared_authority().write(directory / "ca.pem")
+    return {
+        "server": {"listen": f"{_HOST}:{port}", "instance": "demo"},
+        "storage": {"url": f"sqlite:///{directory / 'mailover.db'}"},
+        "providers": {name: _account(provider, ca_file) for name, provider in providers.items()},
+        "streams": {STREAM: {"providers": list(providers), "default": True}},
+        "probes": {
+            "port_interval": "1s",
+            "login_interval": "2s",
+            "round_trip_interval": "5s",
+            "deadline": "2s",
+            "retry_interval": "300ms",
+            "auth_pause": "500ms",
+            "slow": "1s",
+        },
+        "breaker": {
+            "open_for": "2s",
+            "open_for_max": "8s",
+            "auth_open_for": "3s",
+            "failback_after": "10s",
+            "failback_max": "40s",
+        },
+        "round_trip": {
+            "to": _PROBE_ADDRESS,
+            "deadline": "5s",
+            "mailbox": "smtp",
+            "smtp": {"listen": f"{_HOST}:{sink_port}"},
+        },
+    }
+
+
+def _account(provider: Provider, ca_file: str) -> dict[str, object]:
+    return {
+        "host": provider.host,
+        "port": provider.port,
+        "tls": str(provider.tls),
+        "ca_file": ca_file,
+        "username": provider.username,
+        "password": provider.password,
+        "from": "noreply@example.com",
+    }
+
+
+def impatient(policy: Policy) -> Policy:
+    """The same policy with the waits that no config sets cut down, so that nobody waits 15 minutes for a trial."""
+    seconds = timedelta(seconds=1)
+    breaker = replace(
+        policy.breaker, auth_open_for_max=6 * seconds, suspended_open_for=5 * seconds, lost_open_for=5 * seconds
+    )
+    return replace(policy, breaker=breaker)
+
+
+def forward_to(port: int) -> Sink:
+    """A sink that hands every message for the probes' mailbox to the SMTP server there, as a provider's MTA would."""
+
+    def forward(message: Delivered) -> None:
+        if _PROBE_ADDRESS not in message.recipients:
+            return
+        with smtplib.SMTP(_HOST, port, local_hostname=f"{message.provider}.test", timeout=_FORWARDING_SECONDS) as mta:
+            mta.sendmail(message.sender, [_PROBE_ADDRESS], message.content)
+
+    return forward
+
+
+def api_port() -> int:
+    """The usual port if it can be had, else a free one."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, USUAL_PORT))
+        except OSError:
+            return free_port()
+    return USUAL_PORT
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind((_HOST, 0))
+        return int(probe.getsockname()[1])
