@@ -193,7 +193,7 @@ async def _records_from(
 
 
 class _FileReading(Generic[T]):
-    """What a file says, read again when it changes; an absent or unreadable file says nothing."""
+    """What a file says, read again when it changes; an absent file says nothing."""
 
     def __init__(self, path: str, read: Callable[[Iterable[str]], T]) -> None:
         self._path = Path(path)
@@ -209,9 +209,11 @@ class _FileReading(Generic[T]):
             if stamp != self._stamp:
                 self._value = self._read(self._path.read_text(encoding="utf-8", errors="replace").splitlines())
                 self._stamp = stamp
-        except OSError:
+        except FileNotFoundError:
             self._stamp = None
             self._value = self._read(())
+        except OSError:  # out of file descriptors, say: what was read before is still true
+            self._stamp = None
         return self._value
 
 
