@@ -29,6 +29,11 @@ class WaitingRoom:
         """What readers see at this moment."""
         return self._service.snapshot
 
+    @property
+    def free(self) -> int:
+        """How many seats are left."""
+        return self._free
+
     def enter(self) -> bool:
         """Take a seat; False when there is none, or the house closes."""
         with self._changed:
