@@ -22,6 +22,7 @@ from mailover.core.classification import (
 )
 from mailover.core.classification.rule import Rule, normal_form
 from mailover.core.observations import FailureKind, Stage
+from mailover.core.replies import reply_within
 
 REPLY_RULES: tuple[Rule, ...] = (
     *greylist.GREYLIST,
@@ -59,7 +60,14 @@ def judge(
     *,
     extra_rules: Iterable[Rule] = (),
 ) -> Verdict:
-    """Classify one failure and say why. `stage` None is a bounce that arrived later; `extra_rules` speak first."""
+    """Classify one failure and say why.
+
+    `stage` None is a bounce that arrived later. Without a `code`, a reply that the text of an exception holds is taken.
+    `extra_rules` speak before the tables.
+    """
+    held = reply_within(text) if code is None else None
+    if held is not None:
+        code, enhanced, text = held.code, held.enhanced or enhanced, held.text
     normal = normal_form(text)
     table = REPLY_RULES if code is not None else (*silence.SILENCE, *REPLY_RULES)
     for rule in (*extra_rules, *table):

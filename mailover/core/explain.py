@@ -1,34 +1,18 @@
 """What `mailover explain` says: a reply's kind, whose fault it is, and what mailover does about it, in one sentence.
 
-Reading a pasted reply and wording the answer live here. Classification itself is `classify`, printing is the CLI.
+Only the wording lives here. Taking a reply apart is `replies`, classification is `classify`, printing is the CLI.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mailover.core.classification.rule import Rule
 from mailover.core.classify import Verdict, judge
 from mailover.core.observations import FailureKind, Owner, Stage
+from mailover.core.replies import read_reply
 
 BOUNCE = "dsn"
 """The word for a reply that was read in a bounce, later than any stage of our own dialogue."""
-
-_EXCEPTION = re.compile(r"\((\d{3}), b?['\"](.*)['\"]", re.DOTALL)
-_REPLY = re.compile(r"\s*(?:smtp;\s*)?(\d{3})(?=[\s-]|$)[\s-]?(.*)", re.DOTALL | re.IGNORECASE)
-_ENHANCED = re.compile(r"\s*#?([245]\.\d{1,3}\.\d{1,3})(?=[\s:;,-]|$)")
-_QMAIL = re.compile(r"\(#([245]\.\d{1,3}\.\d{1,3})\)")
-_CONTINUED = re.compile(r"[\r\n]+\d{3}[ -](?:[245]\.\d{1,3}\.\d{1,3}\s)?")
-_LONGEST_REPLY = 8192
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """A reply taken apart; an exception's text has neither code nor enhanced code."""
-
-    code: int | None
-    enhanced: str | None
-    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,18 +68,6 @@ _WHOSE: Mapping[Owner, str] = {
     Owner.NOBODY: "nobody's fault here",
     Owner.LOCAL: "a fault of this machine or its network",
 }
-
-
-def read_reply(line: str) -> Reply:
-    """Take apart `550 5.7.1 text`, `550-5.7.1 text` over several lines, an exception holding a reply, or bare text."""
-    short = line[:_LONGEST_REPLY]
-    held = _EXCEPTION.search(short)
-    found = _REPLY.match(short) if held is None else held
-    if found is None:
-        return Reply(code=None, enhanced=None, text=short.strip())
-    text = _CONTINUED.sub(" ", found[2].replace("\\n", "\n"))
-    enhanced = _ENHANCED.match(text) or _QMAIL.search(text)
-    return Reply(code=int(found[1]), enhanced=enhanced[1] if enhanced else None, text=text.strip())
 
 
 def read_stage(word: str) -> Stage | None:

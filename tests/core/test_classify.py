@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from mailover.core.classification.rule import Rule, normal_form
 from mailover.core.classify import REPLY_RULES, classify, judge
-from mailover.core.explain import explain, read_reply, read_stage
+from mailover.core.explain import explain, read_stage
 from mailover.core.observations import FailureKind, Owner, Stage
+from mailover.core.replies import read_reply
 
 DATA = Path(__file__).parent.parent / "data"
 OUR_WORDS = {"recipient_permanent": "recipient", "message_permanent": "message"}
@@ -115,6 +116,12 @@ def test_silence_after_the_final_dot_is_ambiguous() -> None:
 def test_our_own_shortage_is_local_only_without_a_reply(text: str) -> None:
     assert classify(Stage.CONNECT, None, None, f"OSError: {text}") is FailureKind.LOCAL
     assert classify(Stage.DATA, 451, None, text) is not FailureKind.LOCAL
+
+
+def test_an_exception_is_read_by_the_reply_that_it_holds() -> None:
+    text = "SMTPRecipientsRefused: {'x@example.org': (550, b'5.1.1 User unknown')}"
+    assert classify(Stage.RCPT, None, None, text) is FailureKind.RECIPIENT
+    assert classify(Stage.CONNECT, None, None, "SMTPConnectError: (-1, b'HTTP/1.1 400 Bad')") is FailureKind.PROTOCOL
 
 
 def test_the_words_outweigh_the_codes() -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from mailover.core.classification.rule import Rule
-from mailover.core.explain import explain, read_reply, read_stage
+from mailover.core.explain import explain, read_stage
 from mailover.core.observations import FailureKind, Owner, Stage
+from mailover.core.replies import read_reply
 
 REPLIES = Path(__file__).parent.parent / "data" / "replies.tsv"
 

@@ -20,6 +20,7 @@ SILENCE = (
             r"\beaddrnotavail\b",
             "can(not|'t) assign requested address",
             r"\beaddrinuse\b",
+            "address family not supported",
             "address already in use",
             r"\benetdown\b",
             "network is down",
@@ -111,9 +112,10 @@ SILENCE = (
         kind=FailureKind.PROTOCOL,
         because="what answered does not speak SMTP",
         words=(
-            "^http/",
-            "^<(html|!doctype)",
-            r"^ssh-\d",
+            r"(^|['\"])http/\d",
+            "<(html|!doctype)",
+            r"(^|['\"])ssh-\d",
+            r"\(-1, ",
             "not an? smtp",
             "not smtp",
             "line (is )?too long",
@@ -124,5 +126,10 @@ SILENCE = (
             "invalid reply",
             "bad reply",
         ),
+    ),
+    Rule(
+        kind=FailureKind.MESSAGE,
+        because="this message needs what the provider does not offer",
+        words=("smtputf8 (is )?not supported", "8bitmime (is )?not supported"),
     ),
 )
