@@ -1,6 +1,6 @@
 """The agent's loop: when to look at whom, and starting what decisions want to see.
 
-The only user of `schedule`, and for cadence only. What is seen goes to the service; what follows is decided in the core.
+The only user of `schedule`, and for cadence only. What is seen goes to the service, what follows is the core's.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from mailover.core.decide import Decision, ProbeOrder, may_probe
 from mailover.core.observations import AgentResumed, Observation, ProbeKind, Purpose
 from mailover.errors import MailoverError, UnavailableError
 from mailover.resolve import Resolver
-from mailover.service import MailboxInlet, Service, Snapshot
+from mailover.service import Service, Snapshot
 
 _log = logging.getLogger("mailover.agent")
 
@@ -52,8 +52,6 @@ class Watched:
     targets: Mapping[str, Target]
     references: Sequence[Reference] = ()
     round_trip: RoundTrip | None = None
-    inlet: MailboxInlet | None = None
-    """Where a workflow tool's word of an arrival goes."""
     resolver: Resolver = field(default_factory=Resolver)
 
 
@@ -132,8 +130,8 @@ class Agent:
     def start(self) -> None:
         """Begin to watch; returns when everything listens. Raises what kept the mailbox from opening."""
         self._service.offer_checks(self.check)
-        if self._watched.inlet is not None:
-            self._service.offer_mailbox(self._watched.inlet)
+        if self._watched.round_trip is not None:
+            self._service.offer_mailbox(self._watched.round_trip.arrivals.tell)
         self._thread.start()
         self._ready.wait()
         if self._failure is not None:

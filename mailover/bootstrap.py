@@ -1,9 +1,10 @@
 """The composition root: settings in, a running house out. Every part is built here; no rule lives here."""
 
 import logging
-from collections.abc import Mapping
+import secrets
+from collections.abc import Callable, Mapping
 
-from agent.loop import Rhythm, Watched
+from agent.loop import Agent, Rhythm, Watched
 from agent.probes import RoundTrip, Target
 from agent.probes.arrivals import Arrivals, Mailbox
 from agent.probes.imap import ImapAccount, ImapMailbox
@@ -12,13 +13,20 @@ from agent.probes.marks import agent_mark
 from agent.probes.sink import SinkMailbox
 from agent.probes.webhook import WebhookMailbox
 from agent.self_check import Reference
+from mailover.clock import Clock, SystemClock
 from mailover.config import Settings
-from mailover.config.mapping import credentials, endpoint
+from mailover.config.mapping import credentials, endpoint, policy
 from mailover.config.watching import ImapSettings, MailboxKind, RoundTripSettings
+from mailover.errors import ConfigError
 from mailover.resolve import Resolver
-from mailover.service import MailboxInlet
+from mailover.secrets import mask
+from mailover.service import Service
 from mailover.smtp import Credentials, Endpoint
 from mailover.smtp.endpoint import TlsMode
+from mailover.storage.sql import SqlStore, open_store
+from webhooks.app import create_app
+from webhooks.auth import Gate, Token, token
+from webhooks.server import ApiServer
 
 _log = logging.getLogger("mailover.bootstrap")
 
@@ -55,32 +63,26 @@ def rhythm(settings: Settings) -> Rhythm:
 
 def watched(settings: Settings, names: Resolver, now: Now) -> Watched:
     """Everything the agent looks at."""
-    trip, inlet = None, None
-    if settings.round_trip is not None:
-        trip, inlet = _round_trip(settings.round_trip, settings.server.instance, names, now)
+    trip = settings.round_trip
     return Watched(
         targets=targets(settings),
         references=[Reference(host=peer.host, port=peer.port) for peer in settings.references.tcp],
-        round_trip=trip,
-        inlet=inlet,
+        round_trip=_round_trip(trip, settings.server.instance, names, now) if trip is not None else None,
         resolver=names,
     )
 
 
-def _round_trip(trip: RoundTripSettings, instance: str, names: Resolver, now: Now) -> tuple[RoundTrip, MailboxInlet]:
+def _round_trip(trip: RoundTripSettings, instance: str, names: Resolver, now: Now) -> RoundTrip:
     arrivals = Arrivals(now)
-    told = WebhookMailbox(arrivals)
     mark = agent_mark(instance)
-    mailbox: Mailbox = told
+    mailbox: Mailbox = WebhookMailbox(arrivals)
     if trip.mailbox is MailboxKind.IMAP and trip.imap is not None:
         mailbox = ImapMailbox(_imap_account(trip.imap), agent=mark, arrivals=arrivals, resolver=names, now=now)
     elif trip.mailbox is MailboxKind.SMTP and trip.smtp is not None:
         listen = trip.smtp.listen
         mailbox = SinkMailbox(to=trip.to, host=listen.host, port=listen.port, arrivals=arrivals)
-    round_trip = RoundTrip(
-        to=trip.to, mailbox=mailbox, arrivals=arrivals, agent=mark, deadline=trip.deadline.total_seconds()
-    )
-    return round_trip, told.arrived
+    deadline = trip.deadline.total_seconds()
+    return RoundTrip(to=trip.to, mailbox=mailbox, arrivals=arrivals, agent=mark, deadline=deadline)
 
 
 def _imap_account(imap: ImapSettings) -> ImapAccount:
@@ -95,3 +97,83 @@ def _imap_account(imap: ImapSettings) -> ImapAccount:
         credentials=Credentials(username=imap.username, password=imap.password),
         folders=imap.folders,
     )
+
+
+class House:
+    """Everything that runs, started from the bottom up and stopped from the top down."""
+
+    def __init__(self, *, store: SqlStore, service: Service, agent: Agent, api: ApiServer) -> None:
+        """Nothing runs yet, but the API's socket listens."""
+        self.store = store
+        self.service = service
+        self.agent = agent
+        self.api = api
+
+    def run(self) -> None:
+        """Run until SIGTERM or Ctrl-C."""
+        self._start_watching()
+        _log.info("the API answers at %s", self.api.url)
+        try:
+            self.api.run()
+        finally:
+            self._stop_watching()
+
+    def start(self) -> None:
+        """Run in threads, until `stop`."""
+        self._start_watching()
+        self.api.start()
+
+    def stop(self) -> None:
+        """End everything; what was decided is stored."""
+        self.api.stop()
+        self._stop_watching()
+
+    def _start_watching(self) -> None:
+        try:
+            self.agent.start()
+        except OSError as error:
+            self.store.close()
+            raise ConfigError([f"round_trip.smtp.listen: {error.strerror or error}"]) from error
+        self.service.start()
+
+    def _stop_watching(self) -> None:
+        self.agent.stop()
+        self.service.stop()
+        self.store.close()
+
+
+def assemble(settings: Settings, *, clock: Clock | None = None) -> House:
+    """Build the whole house. Raises ConfigError when a port is taken, StorageError when the store cannot be opened."""
+    clock = clock or SystemClock()
+    store = open_store(settings.storage.url.reveal())
+    try:
+        service = Service(
+            store=store,
+            policy=policy(settings),
+            default_stream=settings.default_stream,
+            clock=clock,
+            identity=secrets.token_hex(3),
+        )
+        listen = settings.server.listen
+        gate = Gate(_tokens(settings), store.tokens, loopback=listen.loopback)
+        app = create_app(service, gate, source=f"mailover/{settings.server.instance}", mask=_masking(settings))
+        agent = Agent(service, watched(settings, resolver(settings), clock.now), rhythm(settings))
+        api = ApiServer(app, listen.host, listen.port)
+    except OSError as error:
+        store.close()
+        raise ConfigError([f"server.listen: {settings.server.listen} cannot be used: {error.strerror}"]) from error
+    except BaseException:
+        store.close()
+        raise
+    return House(store=store, service=service, agent=agent, api=api)
+
+
+def _tokens(settings: Settings) -> list[Token]:
+    return [token(name, each.token.reveal(), each.scopes) for name, each in settings.tokens.items()]
+
+
+def _masking(settings: Settings) -> Callable[[str], str]:
+    """What takes every secret of the config out of a foreign text."""
+    known = [account.password.reveal() for account in settings.providers.values() if account.password is not None]
+    known += [each.token.reveal() for each in settings.tokens.values()]
+    return lambda text: mask(text, known)

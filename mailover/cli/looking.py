@@ -47,17 +47,17 @@ def _seconds(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f} s"
 
 
-def stream_table(streams: list[dict[str, Any]]) -> Table:
-    """Streams with what their flags say."""
-    table = _table("stream", "provider", "mode", "fallbacks", "epoch", "because")
+def stream_table(streams: list[dict[str, Any]]) -> Group:
+    """Streams with what their flags say, and why."""
+    table = _table("stream", "provider", "mode", "fallbacks", "epoch")
+    reasons = []
     for stream in streams:
         flag = stream["flag"]
         provider = Text(flag["provider"] or "none", style="bold")
         fallbacks = ", ".join(flag["fallbacks"]) or "none"
-        table.add_row(
-            stream["stream"], provider, _painted(flag["mode"]), fallbacks, str(flag["epoch"]), Text(flag["because"])
-        )
-    return table
+        table.add_row(stream["stream"], provider, _painted(flag["mode"]), fallbacks, str(flag["epoch"]))
+        reasons.append(Text(f"{stream['stream']}: {flag['because']}"))
+    return Group(table, *reasons)
 
 
 def provider_table(providers: list[dict[str, Any]]) -> Table:
@@ -124,18 +124,23 @@ def list_providers(session: Session, json_: bool) -> None:
 @click.option("--after", help="Only what came after the event with this id.")
 @pass_session
 @guarded
-def events(session: Session, json_: bool, limit: int, after: str | None, **query: str | None) -> None:
+def events(
+    session: Session,
+    json_: bool,
+    limit: int,
+    after: str | None,
+    type_: str | None,
+    provider: str | None,
+    stream: str | None,
+) -> None:
     """Show the event log, oldest first."""
-    query["type"] = query.pop("type_")
-    found = session.api.get("/events", limit=limit, after=after, **query)
+    found = session.api.get("/events", limit=limit, after=after, type=type_, provider=provider, stream=stream)
     if json_:
         print_json(found)
         return
-    table = _table("time", "event", "subject", "because")
     for event in found["items"]:
-        kind = Text(event["type"], style=_COLOURS.get(event["data"]["severity"], ""))
-        table.add_row(event["time"], kind, event["subject"], Text(event["data"]["because"]))
-    console().print(table)
+        kind = (event["type"], _COLOURS[event["data"]["severity"]])
+        console().print(Text.assemble(event["time"], " ", kind, f" {event['subject']}: {event['data']['because']}"))
 
 
 @click.command()
@@ -150,12 +155,11 @@ def failovers(session: Session, json_: bool, limit: int, stream: str | None) -> 
     if json_:
         print_json(found)
         return
-    table = _table("time", "stream", "from", "to", "status", "detected in", "reason")
     for each in found["items"]:
-        source, target = each["from"] or "none", each["to"] or "none"
-        detected = _seconds(each["seconds"])
-        table.add_row(each["time"], each["stream"], source, target, each["status"], detected, Text(each["reason"]))
-    console().print(table)
+        move = f"{each['from'] or 'none'} -> {each['to'] or 'none'}"
+        detected = f", detected in {_seconds(each['seconds'])}" if each["seconds"] is not None else ""
+        status = f" ({each['status']}{detected}): {each['reason']}"
+        console().print(Text.assemble(each["time"], f" {each['stream']} ", (move, "bold"), status))
 
 
 COMMANDS = (status, providers, events, failovers)

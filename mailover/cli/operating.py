@@ -15,7 +15,7 @@ _SWITCH_MINUTES = 60
 of_stream = click.option("--stream", help="The stream. Default: the default stream.")
 
 
-class _Span(click.ParamType):
+class _Span(click.ParamType[timedelta]):
     """A duration as in the config: "30m", "2h"."""
 
     name = "duration"
@@ -51,7 +51,7 @@ def _pin(session: Session, stream: str | None, provider: str, minutes: int, reas
 @as_json
 @pass_session
 @guarded
-def pin(session: Session, provider: str, stream: str | None, span: timedelta, reason: str, json_: bool) -> None:  # noqa: PLR0917 - click passes by name
+def pin(session: Session, provider: str, stream: str | None, span: timedelta, reason: str, json_: bool) -> None:
     """Hold a stream's flag on PROVIDER; automation may not undo it until it expires."""
     minutes = max(1, math.ceil(span.total_seconds() / 60))
     _pin(session, stream, provider, minutes, reason, json_=json_)

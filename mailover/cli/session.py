@@ -17,6 +17,8 @@ from mailover.errors import ConfigError, MailoverError, UnreachableError
 
 OK, UNHEALTHY, USAGE, UNREACHABLE = 0, 1, 2, 3
 
+_PIPE_COLUMNS = 200
+"""Wide enough that a program reading a pipe finds a row on one line."""
 _DEFAULT_URL = "http://127.0.0.1:8587"
 _ANY_ADDRESS = {"0.0.0.0", "::", "[::]"}
 
@@ -105,4 +107,4 @@ def print_json(value: Any) -> None:
 
 def console() -> Console:
     """Where words and tables go: colour on a terminal only, and never with NO_COLOR."""
-    return Console(highlight=False, soft_wrap=not os.isatty(1))
+    return Console(highlight=False, width=None if os.isatty(1) else _PIPE_COLUMNS, soft_wrap=not os.isatty(1))

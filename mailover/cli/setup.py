@@ -144,7 +144,7 @@ def create(session: Session, name: str, scopes: tuple[str, ...]) -> None:
     made = made_token(name, secret, scopes)
     store = _store(session)
     try:
-        store.add_token(made.name, made.sha256, sorted(made.scopes), SystemClock().now())
+        store.add_token(made.name, made.sha256.hex(), sorted(made.scopes), SystemClock().now())
     finally:
         store.close()
     click.echo(secret)
