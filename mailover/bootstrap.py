@@ -3,6 +3,7 @@
 import logging
 import secrets
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 
 from agent.loop import Agent, Rhythm, Watched
 from agent.probes import RoundTrip, Target
@@ -13,14 +14,21 @@ from agent.probes.marks import agent_mark
 from agent.probes.sink import SinkMailbox
 from agent.probes.webhook import WebhookMailbox
 from agent.self_check import Reference
+from mailover.alerts.courier import Courier
+from mailover.alerts.dispatcher import Dispatcher
+from mailover.alerts.messages import worth_telling
+from mailover.alerts.slack import Slack, SlackAccount
 from mailover.clock import Clock, SystemClock
 from mailover.config import Settings
 from mailover.config.mapping import credentials, endpoint, policy
+from mailover.config.outlets import SlackSettings
 from mailover.config.watching import ImapSettings, MailboxKind, RoundTripSettings
+from mailover.core.decide import Decision
+from mailover.core.events import Event, Severity
 from mailover.errors import ConfigError
 from mailover.resolve import Resolver
 from mailover.secrets import mask
-from mailover.service import Service
+from mailover.service import Service, Snapshot
 from mailover.smtp import Credentials, Endpoint
 from mailover.smtp.endpoint import TlsMode
 from mailover.storage.sql import SqlStore, open_store
@@ -29,6 +37,12 @@ from webhooks.auth import Gate, Token, token
 from webhooks.server import ApiServer
 
 _log = logging.getLogger("mailover.bootstrap")
+_events = logging.getLogger("mailover.events")
+
+_SLACK = "slack"
+_SLACK_PACE = timedelta(seconds=1)
+"""Slack takes one message a second per channel."""
+_LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.CRITICAL: logging.CRITICAL}
 
 
 def resolver(settings: Settings) -> Resolver:
@@ -102,12 +116,16 @@ def _imap_account(imap: ImapSettings) -> ImapAccount:
 class House:
     """Everything that runs, started from the bottom up and stopped from the top down."""
 
-    def __init__(self, *, store: SqlStore, service: Service, agent: Agent, api: ApiServer) -> None:
+    def __init__(
+        self, *, store: SqlStore, service: Service, agent: Agent, dispatcher: Dispatcher, api: ApiServer
+    ) -> None:
         """Nothing runs yet, but the API's socket listens."""
         self.store = store
         self.service = service
         self.agent = agent
+        self.dispatcher = dispatcher
         self.api = api
+        service.listen(self._hear_decision)
 
     def run(self) -> None:
         """Run until SIGTERM or Ctrl-C."""
@@ -135,11 +153,19 @@ class House:
             self.store.close()
             raise ConfigError([f"round_trip.smtp.listen: {error.strerror or error}"]) from error
         self.service.start()
+        self.dispatcher.start()
 
     def _stop_watching(self) -> None:
         self.agent.stop()
         self.service.stop()
+        self.dispatcher.stop()
         self.store.close()
+
+    def _hear_decision(self, _snapshot: Snapshot, decision: Decision) -> None:
+        for event in decision.events:
+            _events.log(_LEVELS[event.severity], "%s: %s", event.type, event.because)
+        if decision.events:
+            self.dispatcher.wake()
 
 
 def assemble(settings: Settings, *, clock: Clock | None = None) -> House:
@@ -153,11 +179,13 @@ def assemble(settings: Settings, *, clock: Clock | None = None) -> House:
             default_stream=settings.default_stream,
             clock=clock,
             identity=secrets.token_hex(3),
+            endpoints=_routing(settings),
         )
         listen = settings.server.listen
         gate = Gate(_tokens(settings), store.tokens, loopback=listen.loopback)
         app = create_app(service, gate, source=f"mailover/{settings.server.instance}", mask=_masking(settings))
         agent = Agent(service, watched(settings, resolver(settings), clock.now), rhythm(settings))
+        dispatcher = Dispatcher(_couriers(settings, store, clock))
         api = ApiServer(app, listen.host, listen.port)
     except OSError as error:
         store.close()
@@ -165,7 +193,7 @@ def assemble(settings: Settings, *, clock: Clock | None = None) -> House:
     except BaseException:
         store.close()
         raise
-    return House(store=store, service=service, agent=agent, api=api)
+    return House(store=store, service=service, agent=agent, dispatcher=dispatcher, api=api)
 
 
 def _tokens(settings: Settings) -> list[Token]:
@@ -177,3 +205,19 @@ def _masking(settings: Settings) -> Callable[[str], str]:
     known = [account.password.reveal() for account in settings.providers.values() if account.password is not None]
     known += [each.token.reveal() for each in settings.tokens.values()]
     return lambda text: mask(text, known)
+
+
+def _routing(settings: Settings) -> Callable[[Event], tuple[str, ...]]:
+    """Which outbox rows an event gets, in the same transaction that records it."""
+    slack = (_SLACK,) if settings.slack is not None else ()
+    return lambda event: slack if worth_telling(event) else ()
+
+
+def _couriers(settings: Settings, store: SqlStore, clock: Clock) -> list[Courier]:
+    if settings.slack is None:
+        return []
+    return [Courier(_SLACK, Slack(_slack_account(settings.slack), clock), store, clock, pace=_SLACK_PACE)]
+
+
+def _slack_account(slack: SlackSettings) -> SlackAccount:
+    return SlackAccount(token=slack.token, channel=slack.channel, webhook_url=slack.webhook_url, api_url=slack.api_url)
