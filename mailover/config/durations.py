@@ -3,7 +3,7 @@
 import re
 from datetime import timedelta
 
-_PARTS = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?")
+_PARTS = re.compile(r"(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?(?:([0-9]+)ms)?")
 _LONGEST_DIGITS = 7
 _MILLISECOND = timedelta(milliseconds=1)
 

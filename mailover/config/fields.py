@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, PlainValidator
 
 from mailover.config.durations import parse_duration
 from mailover.secrets import Secret
@@ -24,7 +24,7 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252}[A-Za-z0-9_])?\.?")
 _MAILBOX = re.compile(r"[^\s@<>]{1,64}@[^\s@<>]{1,255}")
 _WEB_ADDRESS = re.compile(r"https?://[^\s/@?#]+([/?]\S*)?")
-_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _EHLO_NAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 _CHANNEL = re.compile(r"[CGD][A-Z0-9]{8,}")
 _SHORTEST_TOKEN = 32
@@ -238,21 +238,23 @@ def each_once(what: str) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
     return check
 
 
+_AS_TEXT = PlainSerializer(str, return_type=str)
+
 Name = Annotated[str, AfterValidator(_name)]
 Names = Annotated[tuple[str, ...], AfterValidator(each_once("provider"))]
 Host = Annotated[str, AfterValidator(_host)]
 Port = Annotated[int, AfterValidator(_port)]
-Listen = Annotated[Address, PlainValidator(parse_listen)]
-Peer = Annotated[Address, PlainValidator(_peer)]
-Nameserver = Annotated[Address, PlainValidator(_nameserver)]
+Listen = Annotated[Address, PlainValidator(parse_listen), _AS_TEXT]
+Peer = Annotated[Address, PlainValidator(_peer), _AS_TEXT]
+Nameserver = Annotated[Address, PlainValidator(_nameserver), _AS_TEXT]
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
 Domain = Annotated[str, AfterValidator(_domain)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Span = Annotated[timedelta, BeforeValidator(_duration)]
 PositiveSpan = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
 Clock = Annotated[time, PlainValidator(_clock)]
-DayHours = Annotated[Hours, PlainValidator(_hours)]
-Zone = Annotated[ZoneInfo, PlainValidator(_zone)]
+DayHours = Annotated[Hours, PlainValidator(_hours), _AS_TEXT]
+Zone = Annotated[ZoneInfo, PlainValidator(_zone), _AS_TEXT]
 HiddenText = Annotated[Secret, PlainValidator(_secret)]
 TokenText = Annotated[Secret, PlainValidator(_secret), AfterValidator(_token)]
 SigningSecret = Annotated[Secret, PlainValidator(_secret), AfterValidator(_signing_secret)]

@@ -59,7 +59,7 @@ def build(document: Mapping[str, Any], env: Mapping[str, str], *, directory: Pat
     try:
         settings = sourced()
     except ValidationError as exc:
-        problems += map(from_validation, exc.errors(include_url=False))
+        problems += from_validation(exc.errors(include_url=False))
     else:
         if not problems:
             return Settings(**dict(settings))  # the plain class again, so that equal settings are equal

@@ -16,7 +16,8 @@ from mailover.config.environment import put
 from mailover.config.problems import Problem
 from mailover.config.rules import broken_rules
 from mailover.config.secret_files import read_secret
-from mailover.config.shape import Table, secret_keys, tables, variable
+from mailover.config.settings import Settings
+from mailover.config.shape import Table, keys, named_tables, secret_keys, tables, variable
 from mailover.secrets import Secret
 
 _PROFILES: dict[str, Table] = {
@@ -50,7 +51,7 @@ class SecretFiles(Given):
         self._problems = problems
 
     def __call__(self) -> Table:
-        found: Table = {}
+        found = _names(self.current_state)
         for path, model, table in tables(self.current_state):
             for key in secret_keys(model):
                 source, named = self._source(table, key, variable((*path, key)).lower())
@@ -123,6 +124,16 @@ class Rules(Given):
         return {}
 
 
+def _names(values: Table) -> Table:
+    """The named tables, empty: what is merged below others must not change the order of names."""
+    groups = {key: values.get(key) for key, field in keys(Settings).items() if named_tables(field)}
+    return {
+        key: {name: {} for name, table in group.items() if isinstance(table, dict)}
+        for key, group in groups.items()
+        if isinstance(group, dict)
+    }
+
+
 class _PresetError(ValueError):
     def __init__(self, key: str, says: str) -> None:
         super().__init__(says)
@@ -137,7 +148,7 @@ def _unknown(word: object) -> CatalogueEntry:
 
 def _facts(entry: CatalogueEntry, table: Table) -> Table:
     if not entry.smtp:
-        raise _PresetError("preset", f"{entry.name} takes no mail over SMTP; mailover cannot send through it")
+        raise _PresetError("preset", f"{entry.id} takes no mail over SMTP, so mailover cannot use it")
     region = table.get("region")
     place = _place(entry, region)
     if "{region}" in place.host and not region and "host" not in table:

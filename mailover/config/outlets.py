@@ -105,7 +105,7 @@ class SlackSettings(Table):
         if "token" not in info.data:
             return url
         if url and info.data["token"]:
-            raise ValueError("and token exclude each other; keep token and channel, or webhook_url alone")
+            raise ValueError("cannot go together with token; keep token and channel, or webhook_url alone")
         if not url and not info.data["token"]:
             raise ValueError("is missing, and so is token; give token and channel, or webhook_url")
         if url and not url.reveal().startswith(("https://", "http://")):
@@ -140,7 +140,7 @@ class RelaySettings(Table):
     @classmethod
     def _comes_with_its_certificate(cls, key: Path | None, info: ValidationInfo) -> Path | None:
         if "certificate_file" in info.data and (key is None) != (info.data["certificate_file"] is None):
-            raise ValueError("and certificate_file belong together; give both or none")
+            raise ValueError("belongs together with certificate_file; give both or none")
         return key
 
     @property

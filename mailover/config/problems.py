@@ -1,6 +1,6 @@
 """What is wrong with a config, as sentences: key path, what is wrong, and the cure; never a value that was refused."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -9,9 +9,15 @@ from pydantic_core import ErrorDetails
 
 from mailover.config.shape import KeyPath, keys, model_at, spell
 
-_MISSING = {
+_MISSING_TABLES = {
     "providers": "give at least one table such as [providers.postmark]",
     "streams": "give at least one table such as [streams.transactional]",
+}
+_MISSING = {
+    "providers": "list at least one provider",
+    "to": "give the address of a mailbox that you can look into",
+    "url": "give the address that events are posted to",
+    "domains": "list at least one domain",
     "host": "give host, or a preset that knows it",
     "scopes": 'give a list such as ["read", "report"]',
     "password": "give password or password_file",
@@ -52,10 +58,14 @@ class Problem:
         return f"{spell(self.path)}: {self.says}"
 
 
-def from_validation(error: ErrorDetails) -> Problem:
+def from_validation(errors: Iterable[ErrorDetails]) -> Iterator[Problem]:
     """What the models found, in the words of the config file."""
-    path: KeyPath = tuple(step for step in error["loc"] if step != "[key]")
-    return Problem(path=path, says=_sentence(error["type"], path, error))
+    for error in errors:
+        # A list whose items are all refused is also called too short; the items have been told.
+        if error["type"] == "too_short" and error["input"]:
+            continue
+        path: KeyPath = tuple(step for step in error["loc"] if step != "[key]")
+        yield Problem(path=path, says=_sentence(error["type"], path, error))
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
@@ -74,9 +84,12 @@ def _sentence(kind: str, path: KeyPath, error: ErrorDetails) -> str:
             model = model_at(path[:-1])
             return f"unknown key; {did_you_mean(path[-1], keys(model) if model else ())}"
         case "missing" | "too_short":
-            cure = _MISSING.get(str(path[-1]), "the table needs it" if kind == "missing" else "list at least one")
-            return f"is {'missing' if kind == 'missing' else 'empty'}; {cure}"
+            word = str(path[-1])
+            cure = _MISSING_TABLES.get(word) if len(path) == 1 else _MISSING.get(word)
+            return f"is {'missing' if kind == 'missing' else 'empty'}; {cure or 'the table cannot be without'}"
         case "enum":
             words = [word.strip("'") for word in str(context["expected"]).replace(" or ", ", ").split(", ")]
             return f"unknown word; {did_you_mean(error['input'], words)}"
-    return _SENTENCES.get(kind, error["msg"][:1].lower() + error["msg"][1:]).format(**context)
+    if kind in _SENTENCES:
+        return _SENTENCES[kind].format(**context)
+    return error["msg"][:1].lower() + error["msg"][1:]

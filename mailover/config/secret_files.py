@@ -32,7 +32,7 @@ def given_twice(values: Table) -> Iterator[Problem]:
     for path, model, table in tables(values):
         for key in secret_keys(model):
             if key in table and f"{key}_file" in table:
-                yield Problem(path=(*path, key), says=f"and {key}_file are both given; keep one of them")
+                yield Problem(path=(*path, key), says=f"is given, and so is {key}_file; keep one of them")
 
 
 def drop_overridden(document: Table, environment: Table) -> None:

@@ -1,4 +1,4 @@
-"""The reference tables of docs/configuration.md, made from the models. `python tests/config/reference.py` writes them anew."""
+"""The reference tables of docs/configuration.md, made from the models; run as a script it writes them anew."""
 
 import re
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ _KINDS = {"int": "whole number", "float": "number", "bool": "true or false", "ti
 
 def reference() -> str:
     """Every table of the config file, every key once."""
-    return "\n".join(_section("", Settings))
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(_section("", Settings))).strip()
 
 
 def documented() -> str:
@@ -101,4 +101,6 @@ def _default(field: FieldInfo) -> str:
 
 if __name__ == "__main__":
     prose = DOCUMENT.read_text(encoding="utf-8").partition(_MARKS)[0]
-    DOCUMENT.write_text(re.sub(r"\n{3,}", "\n\n", f"{prose}{_MARKS}\n\n{reference()}").rstrip() + "\n", encoding="utf-8")
+    DOCUMENT.write_text(
+        re.sub(r"\n{3,}", "\n\n", f"{prose}{_MARKS}\n\n{reference()}").rstrip() + "\n", encoding="utf-8"
+    )
