@@ -1,0 +1,116 @@
+"""One endpoint's courier: takes the oldest event from the outbox, delivers it, settles it.
+
+When to retry and when to give up is decided here. It owns no thread; `dispatcher` runs it.
+"""
+
+import logging
+import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from mailover.alerts.transport import DeliveryError, Transport
+from mailover.clock import Clock
+from mailover.errors import StorageError
+from mailover.storage.store import Delivery, Store
+
+_log = logging.getLogger("mailover.alerts")
+
+RETRIES = tuple(timedelta(seconds=s) for s in (1, 2, 5, 10, 30, 60))
+RETRY_AT_LAST = timedelta(minutes=5)
+GIVE_UP_AFTER = timedelta(days=1)
+LONGEST_REST = timedelta(minutes=15)
+"""The longest `Retry-After` that is honoured."""
+_LEASE = timedelta(seconds=60)
+_LOOK_AGAIN = timedelta(seconds=5)
+"""Another agent on the same store may have put something into the outbox."""
+_FEWEST_TRIES = 3
+_JITTER = 0.1
+
+
+class Courier:
+    """Delivers one endpoint's events in order, each at least once."""
+
+    def __init__(
+        self,
+        endpoint: str,
+        transport: Transport,
+        store: Store,
+        clock: Clock,
+        *,
+        pace: timedelta = timedelta(0),
+        dice: Callable[[], float] = random.random,
+    ) -> None:
+        """`pace` is the least time between two deliveries; `dice` gives 0 to 1."""
+        self.endpoint = endpoint
+        self._transport = transport
+        self._store = store
+        self._clock = clock
+        self._pace = pace
+        self._dice = dice
+        self._free_at: datetime | None = None
+        self._unsettled: Callable[[], None] | None = None
+        self._store_failed = False
+
+    def step(self) -> timedelta:
+        """Try one event, if one is due. How long to wait before the next step. Never raises."""
+        try:
+            wait = self._step()
+        except StorageError as error:
+            if not self._store_failed:
+                _log.error("%s: the outbox cannot be reached: %s", self.endpoint, error)
+            self._store_failed = True
+            return _LOOK_AGAIN
+        self._store_failed = False
+        return wait
+
+    def _step(self) -> timedelta:
+        self._settle()
+        now = self._clock.now()
+        if self._free_at is not None and now < self._free_at:
+            return self._free_at - now
+        due = self._store.outbox_due(self.endpoint, now=now, limit=1, lease=_LEASE)
+        if not due:
+            next_due = self._store.outbox_next_due(self.endpoint)
+            return _LOOK_AGAIN if next_due is None else min(max(next_due - now, RETRIES[0] / 10), _LOOK_AGAIN)
+        for delivery in due:
+            self._unsettled = self._attempt(delivery)
+            self._free_at = self._clock.now() + self._pace
+            self._settle()
+        return self._pace
+
+    def _settle(self) -> None:
+        """Write down what became of the last attempt before anything else: a failing store must not double it."""
+        if self._unsettled is not None:
+            self._unsettled()
+            self._unsettled = None
+
+    def _attempt(self, delivery: Delivery) -> Callable[[], None]:
+        """Deliver; what is to be written down about it."""
+        try:
+            self._transport(delivery.event)
+        except DeliveryError as error:
+            return self._failed(delivery, error)
+        except Exception as error:  # noqa: BLE001 - a defect in one way of telling must not end it; its text may hold secrets
+            return self._failed(delivery, DeliveryError(f"{type(error).__name__} (a defect in mailover)"))
+        if delivery.attempts:
+            _log.info("%s: %s delivered after %d failures", self.endpoint, delivery.event.id, delivery.attempts)
+        return lambda: self._store.delivered(delivery.seq)
+
+    def _failed(self, delivery: Delivery, error: DeliveryError) -> Callable[[], None]:
+        now, tries = self._clock.now(), delivery.attempts + 1
+        too_old = now - delivery.event.at > GIVE_UP_AFTER and tries >= _FEWEST_TRIES
+        if error.permanent or too_old:
+            why = str(error) if error.permanent else f"given up after {tries} tries; the last said: {error}"
+            _log.error("%s: %s is not delivered: %s", self.endpoint, delivery.event.id, why)
+            return lambda: self._store.bury(delivery.seq, why)
+        wait = self._wait(delivery.attempts, error.retry_after)
+        level = logging.WARNING if delivery.attempts == 0 else logging.DEBUG
+        _log.log(level, "%s: %s again in %.0f s: %s", self.endpoint, delivery.event.id, wait.total_seconds(), error)
+        return lambda: self._store.postpone(delivery.seq, now + wait, str(error))
+
+    def _wait(self, failures: int, asked: timedelta | None) -> timedelta:
+        """The schedule, give or take a tenth; or as long as the other side asks, and a tenth more at most."""
+        if asked is not None:
+            return min(max(asked, RETRIES[0]), LONGEST_REST) * (1 + _JITTER * self._dice())
+        planned = RETRIES[failures] if failures < len(RETRIES) else RETRY_AT_LAST
+        return planned * (1 - _JITTER + 2 * _JITTER * self._dice())

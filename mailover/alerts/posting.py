@@ -1,0 +1,148 @@
+"""One HTTP POST that ends: an absolute deadline over name, connection, TLS and answer, and a limit to what is read.
+
+No proxy, no redirect, no credentials from the environment. What an answer means is for who asked.
+"""
+
+import asyncio
+import http.client
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from threading import Timer
+from urllib.parse import urlsplit
+
+from mailover.alerts.transport import DeliveryError
+from mailover.resolve import Resolver
+
+_BODY_LIMIT = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+    """At most 64 KiB of it."""
+
+
+class Poster:
+    """Posts, one at a time; each post has a connection of its own."""
+
+    def __init__(self, *, seconds: float = 5.0, resolver: Resolver | None = None) -> None:
+        """`seconds` is the deadline of everything together."""
+        self._seconds = seconds
+        self._resolver = resolver or Resolver()
+        self._tls = ssl.create_default_context()
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Raises DeliveryError when no complete answer came in time; its text names the host, never the path."""
+        parts = urlsplit(url)
+        host, tls = parts.hostname or "", parts.scheme == "https"
+        path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        line = _Line(self._seconds)
+        try:
+            line.connect(self._addresses(host, line.remaining()), parts.port or (443 if tls else 80))
+            if tls:
+                line.secure(self._tls, host)
+            return line.ask(parts.netloc.rpartition("@")[2], path, body, headers)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise DeliveryError(f"no answer from {host}: {_reason(error, line)}") from error
+        finally:
+            line.close()
+
+    def _addresses(self, host: str, within: float) -> tuple[str, ...]:
+        found = asyncio.run(self._resolver.resolve(host, within=within))
+        if not found.addresses:
+            raise OSError(found.because or "it has no address")
+        return found.addresses
+
+
+class _Line:
+    """One connection, cut at the deadline whatever it is doing."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ends = time.monotonic() + seconds
+        self._socket: socket.socket | None = None
+        self._cutter: Timer | None = None
+        self.cut = False
+
+    def remaining(self) -> float:
+        return max(0.001, self._ends - time.monotonic())
+
+    def connect(self, addresses: tuple[str, ...], port: int) -> None:
+        """To the first address that answers."""
+        for number, address in enumerate(addresses):
+            try:
+                self._socket = socket.create_connection((address, port), self.remaining() / (len(addresses) - number))
+                break
+            except OSError:
+                if number == len(addresses) - 1:
+                    raise
+        self._cutter = Timer(self.remaining(), self._cut)
+        self._cutter.daemon = True
+        self._cutter.start()
+
+    def secure(self, context: ssl.SSLContext, host: str) -> None:
+        """The certificate must be the host's."""
+        assert self._socket is not None  # noqa: S101 - connected
+        wrapped = context.wrap_socket(self._socket, server_hostname=host, do_handshake_on_connect=False)
+        self._socket = wrapped
+        wrapped.settimeout(self.remaining())
+        wrapped.do_handshake()
+
+    def ask(self, authority: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Send the request, read the whole answer."""
+        assert self._socket is not None  # noqa: S101 - connected
+        self._socket.settimeout(self.remaining())
+        connection = http.client.HTTPConnection(authority)
+        connection.sock = self._socket
+        always = {"Host": authority, "Accept-Encoding": "identity", "Connection": "close"}
+        connection.request("POST", path, body, {**headers, **always})
+        with connection.getresponse() as response:
+            read = response.read(_BODY_LIMIT)
+            if self.cut:
+                raise TimeoutError
+            named = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(status=response.status, headers=named, body=read)
+
+    def close(self) -> None:
+        if self._cutter is not None:
+            self._cutter.cancel()
+            self._cutter.join()
+        if self._socket is not None:
+            self._socket.close()
+
+    def _cut(self) -> None:
+        self.cut = True
+        if self._socket is not None:
+            try:
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # below TLS, which is in use elsewhere
+            except OSError:
+                return
+
+
+def retry_after(answer: Answer, wall_seconds: float) -> timedelta | None:
+    """How long the other side asks to be left alone (RFC 9110 section 10.2.3), None when it does not say."""
+    said = answer.headers.get("retry-after", "").strip()
+    if said.isascii() and said.isdecimal():
+        return timedelta(seconds=min(int(said[:9]), 86400))
+    try:
+        seconds = parsedate_to_datetime(said).timestamp() - wall_seconds
+    except (ValueError, OverflowError):
+        return None
+    return timedelta(seconds=min(max(0.0, seconds), 86400))
+
+
+def _reason(error: Exception, line: _Line) -> str:
+    if line.cut or isinstance(error, TimeoutError):
+        return "it took too long"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is refused: {error.verify_message}"
+    return getattr(error, "strerror", None) or type(error).__name__
