@@ -22,7 +22,7 @@ from mailover.core.classification import (
 )
 from mailover.core.classification.rule import Rule, normal_form
 from mailover.core.observations import FailureKind, Stage
-from mailover.core.replies import reply_within
+from mailover.core.replies import enhanced_within, read_reply
 
 REPLY_RULES: tuple[Rule, ...] = (
     *greylist.GREYLIST,
@@ -62,12 +62,13 @@ def judge(
 ) -> Verdict:
     """Classify one failure and say why.
 
-    `stage` None is a bounce that arrived later. Without a `code`, a reply that the text of an exception holds is taken.
-    `extra_rules` speak before the tables.
+    `stage` None is a bounce that arrived later. What `code` and `enhanced` leave out is taken from the text, also from
+    an exception's text that holds a reply. `extra_rules` speak before the tables.
     """
-    held = reply_within(text) if code is None else None
-    if held is not None:
-        code, enhanced, text = held.code, held.enhanced or enhanced, held.text
+    if code is None:
+        reply = read_reply(text)
+        code, enhanced, text = reply.code, enhanced or reply.enhanced, reply.text
+    enhanced = enhanced or enhanced_within(text)
     normal = normal_form(text)
     table = REPLY_RULES if code is not None else (*silence.SILENCE, *REPLY_RULES)
     for rule in (*extra_rules, *table):

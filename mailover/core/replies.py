@@ -31,7 +31,7 @@ def read_reply(line: str) -> Reply:
         return held
     found = _REPLY.match(short)
     if found is None:
-        return Reply(code=None, enhanced=None, text=short.strip())
+        return Reply(code=None, enhanced=enhanced_within(short), text=short.strip())
     return _reply(found)
 
 
@@ -43,5 +43,10 @@ def reply_within(text: str) -> Reply | None:
 
 def _reply(found: re.Match[str]) -> Reply:
     text = _CONTINUED.sub(" ", found[2].replace("\\n", "\n"))
-    enhanced = _ENHANCED.match(text) or _QMAIL.search(text)
-    return Reply(code=int(found[1]), enhanced=enhanced[1] if enhanced else None, text=text.strip())
+    return Reply(code=int(found[1]), enhanced=enhanced_within(text), text=text.strip())
+
+
+def enhanced_within(text: str) -> str | None:
+    """The enhanced code that a reply's text begins with, or ends with in qmail's manner, `(#5.1.1)`."""
+    found = _ENHANCED.match(text) or _QMAIL.search(text)
+    return found[1] if found else None

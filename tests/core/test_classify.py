@@ -124,6 +124,11 @@ def test_an_exception_is_read_by_the_reply_that_it_holds() -> None:
     assert classify(Stage.CONNECT, None, None, "SMTPConnectError: (-1, b'HTTP/1.1 400 Bad')") is FailureKind.PROTOCOL
 
 
+def test_codes_left_out_are_taken_from_the_text() -> None:
+    assert classify(Stage.RCPT, None, None, "450 4.7.1 Greylisted") is FailureKind.GREYLIST
+    assert classify(Stage.AUTH, 550, None, "5.7.13 no more") is FailureKind.SUSPENDED
+
+
 def test_the_words_outweigh_the_codes() -> None:
     assert classify(Stage.AUTH, 451, None, "Authentication failed: Maximum credits exceeded") is FailureKind.QUOTA
     assert classify(Stage.END_DATA, 454, None, "Throttling failure") is FailureKind.RATE_LIMIT

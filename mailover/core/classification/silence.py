@@ -24,7 +24,7 @@ SILENCE = (
             "address already in use",
             r"\benetdown\b",
             "network is down",
-            r"\bepe?rm\b",
+            r"\beperm\b",
             r"\beacces\b",
             "operation not permitted",
             "permission denied",
