@@ -81,7 +81,7 @@ class _Search:
 
 
 class ImapMailbox:
-    """Looks by IMAP, with one connection per message looked for."""
+    """Looks by IMAP, with one connection per message looked for. Arrivals are timed to one pause (1 to 5 s)."""
 
     def __init__(
         self, account: ImapAccount, *, agent: str, arrivals: Arrivals, resolver: Resolver, now: Callable[[], datetime]

@@ -25,6 +25,8 @@ _MOST_UNTAGGED = 2000
 _MOST_BYTES = 1024 * 1024
 """Per command."""
 _MOST_UIDS_AT_ONCE = 100
+_TEMPORARY = frozenset({"UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG"})
+"""Response codes (RFC 5530) that say nothing about the password."""
 _UID = re.compile(r"\bUID (\d{1,10})\b", re.IGNORECASE)
 _UNSAFE = re.compile(r"[^\x20-\x7e]")
 
@@ -86,7 +88,7 @@ class ImapClient:
         return client
 
     async def login(self, credentials: Credentials) -> None:
-        """One attempt by one mechanism. Raises LoginRefusedError, ImapError."""
+        """One attempt by one mechanism. Raises LoginRefusedError for a wrong password, ImapError for other trouble."""
         password = credentials.password.reveal()
         self._secrets = (password, f"\0{credentials.username}\0{password}")
         try:
@@ -100,6 +102,8 @@ class ImapClient:
             else:
                 await self._command("LOGIN", literals=(credentials.username.encode(), password.encode()))
         except ImapRefusedError as exc:
+            if exc.code in _TEMPORARY:
+                raise
             raise LoginRefusedError(str(exc), exc.code) from exc
         await self._ask_capabilities()
 

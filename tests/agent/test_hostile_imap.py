@@ -174,6 +174,19 @@ def test_a_hostile_server_is_a_mailbox_that_cannot_be_read(case: Case) -> None:
     assert peak < 4_000_000
 
 
+def logins(server: HostileServer) -> int:
+    return sum("AUTHENTICATE" in line for peer in server.peers for line in peer.lines)
+
+
+def test_a_wrong_password_is_tried_once_and_an_unavailable_server_again() -> None:
+    with HostileServer(no_login("[AUTHENTICATIONFAILED]")) as server:
+        assert look(account(server.port), within=2.5).seconds < 2
+        assert logins(server) == 1
+    with HostileServer(no_login("[UNAVAILABLE]")) as server:
+        look(account(server.port), within=1.5)
+        assert logins(server) == 2
+
+
 def test_nothing_listening_is_a_mailbox_that_cannot_be_read() -> None:
     with HostileServer(silent) as server:
         port = server.port

@@ -1,18 +1,19 @@
 """The IMAP mailbox with a server that behaves: finding, folders, lateness, sweeping."""
 
 import asyncio
+import base64
 import ssl
 from datetime import timedelta
 
 import pytest
-from hostile.servers import HostileServer
-from imap_server import PASSWORD, Folders, GoodImap
+from hostile.servers import HostileServer, Peer
+from imap_server import PASSWORD, USERNAME, Folders, GoodImap
 from mailboxes import AGENT, OTHER_NONCE, account, look, marked, utc_now
 
 from agent.probes.arrivals import Arrival, Arrivals, Missing, Unreadable
 from agent.probes.imap import ImapAccount
 from agent.probes.imap_client import quote_folder
-from mailover.smtp import TlsMode
+from mailover.smtp import Mechanism, TlsMode
 
 
 def test_a_message_is_found_with_its_folder_and_headers_and_then_deleted() -> None:
@@ -44,6 +45,31 @@ def test_a_server_without_sasl_is_logged_into_with_literals() -> None:
         assert isinstance(look(account(server.port)).found, Arrival)
     assert "EXPUNGE" in folders.commands
     assert not any(PASSWORD in command for command in folders.commands)
+
+
+def test_a_token_is_presented_as_xoauth2_and_a_refused_one_is_told_without_the_token() -> None:
+    said: list[str] = []
+
+    def script(peer: Peer) -> None:
+        peer.say("* OK ready")
+        while True:
+            tag, _, command = peer.line().partition(" ")
+            if command == "AUTHENTICATE XOAUTH2":
+                peer.say("+ ")
+                said.append(base64.b64decode(peer.line()).decode())
+                peer.say("+ " + base64.b64encode(b'{"status":"400"}').decode())
+                assert peer.line() == ""
+                peer.say(f"{tag} NO [AUTHENTICATIONFAILED] Invalid credentials for {said[0]}")
+            else:
+                peer.say("* CAPABILITY IMAP4rev1 AUTH=PLAIN AUTH=XOAUTH2")
+                peer.say(f"{tag} OK")
+
+    with HostileServer(script) as server:
+        found = look(account(server.port, mechanism=Mechanism.XOAUTH2, password="to-ken-12345")).found
+    assert said == [f"user={USERNAME}\x01auth=Bearer to-ken-12345\x01\x01"]
+    assert isinstance(found, Unreadable)
+    assert "AUTHENTICATIONFAILED" in found.text
+    assert "to-ken-12345" not in found.text
 
 
 def test_a_message_whose_own_headers_were_dropped_is_known_by_its_subject() -> None:
