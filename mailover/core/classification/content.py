@@ -6,6 +6,12 @@ from mailover.core.observations import FailureKind
 ENVELOPE_OF_MESSAGE = (
     Rule(
         kind=FailureKind.MESSAGE,
+        because="this message holds a link that is on a block list",
+        words=("(url|link|uri)s? in (the |this |your )?(message|body|content)",),
+        not_at=UP_TO_MAIL,
+    ),
+    Rule(
+        kind=FailureKind.MESSAGE,
         because="this message has too many recipients at once",
         words=(
             r"(?<!to )too many recipients?\b(?! (received|this hour|per |in the last|today))",
