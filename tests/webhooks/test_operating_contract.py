@@ -53,7 +53,6 @@ def test_a_failback_pause_begins_and_ends(api: Api) -> None:
         ("PUT", "/v1/streams/marketing/pin", {"provider": "postmark", "minutes": 5}, 409),
         ("PUT", f"{STREAM}/order", {"providers": ["ses", "ses"]}, 409),
         ("PUT", f"{STREAM}/order", {"providers": ["nobody"]}, 409),
-        ("POST", f"{STREAM}/failback", {}, 409),
         ("PATCH", "/v1/providers/nothing", {"enabled": True}, 404),
         ("POST", "/v1/providers/nothing/check", {}, 404),
         ("POST", "/v1/incidents/none/acknowledge", {}, 404),
@@ -243,8 +242,11 @@ def test_the_same_key_for_another_call_is_refused(api: Api) -> None:
 
 def test_a_refused_call_may_be_tried_again_under_its_key(api: Api) -> None:
     key = {"Idempotency-Key": "again"}
-    assert api.operate("POST", f"{STREAM}/failback", headers=key).status_code == 409
-    assert api.operate("POST", f"{STREAM}/failback", headers=key).status_code == 409
+    disable, pin = {"enabled": False}, {"provider": "ses", "minutes": 5}
+    api.operate("PATCH", "/v1/providers/ses", json=disable)
+    assert api.operate("PUT", f"{STREAM}/pin", json=pin, headers=key).status_code == 409
+    api.operate("PATCH", "/v1/providers/ses", json={"enabled": True})
+    assert api.operate("PUT", f"{STREAM}/pin", json=pin, headers=key).status_code == 200
     assert api.operate("POST", f"{STREAM}/failback", headers={"Idempotency-Key": "x" * 300}).status_code == 400
 
 
