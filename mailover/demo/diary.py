@@ -53,8 +53,11 @@ class Diary:
             return tuple(self._entries)
 
     def follow(self, reader: Callable[[Entry], None]) -> None:
-        """Hand every further entry to `reader`, in the writer's thread."""
-        self._readers.append(reader)
+        """Hand every entry to `reader`: the past ones now, further ones in the writer's thread."""
+        with self._written:
+            for entry in self._entries:
+                reader(entry)
+            self._readers.append(reader)
 
     def hear(self, _snapshot: Snapshot, decision: Decision) -> None:
         """The service's listener."""
@@ -81,7 +84,7 @@ class Diary:
         with self._written:
             entry = Entry(seconds=self.seconds, text=text, event=event)
             self._entries.append(entry)
+            for reader in self._readers:
+                reader(entry)
             self._written.notify_all()
-        for reader in self._readers:
-            reader(entry)
         return entry

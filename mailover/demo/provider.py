@@ -24,6 +24,7 @@ __all__ = ["Behaviour", "Delivered", "Provider", "Sink"]
 _log = logging.getLogger("mailover.demo.provider")
 _CUTTING = {Behaviour.REFUSE, Behaviour.SILENT, Behaviour.BUSY}
 _PATIENCE = 10.0
+_ROUNDS_FROM_ACCEPTED_TO_MADE = 3
 _LINE_LIMIT = 30.0
 """Seconds without a command after which a session is closed."""
 
@@ -156,22 +157,20 @@ class Provider:
         self._server = await asyncio.get_running_loop().create_server(self._protocol, sock=bound, ssl=implicit)
 
     async def _change(self, manner: Manner) -> None:
+        refusing = manner.behaviour is Behaviour.REFUSE
+        if refusing and self._server is not None:
+            await self._close_listener(self._server)
+            self._bound = self._bind()
         self._desk.manner = manner
         self._desk.hits = Share(manner.share)
         if manner.behaviour in _CUTTING:
             self._cut()
-        refusing = manner.behaviour is Behaviour.REFUSE
-        if refusing and self._server is not None:
-            self._server.close()
-            self._server = None
-            self._bound = self._bind()
-        elif not refusing and self._server is None:
+        if not refusing and self._server is None:
             await self._listen()
 
     async def _close(self) -> None:
         if self._server is not None:
-            self._server.close()
-            self._server = None
+            await self._close_listener(self._server)
         elif self._bound is not None:
             self._bound.close()
             self._bound = None
@@ -181,6 +180,18 @@ class Provider:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
         await asyncio.sleep(0)  # aborted transports close their sockets in the loop's next round
+
+    async def _close_listener(self, server: asyncio.Server) -> None:
+        """Accept no more, let what was accepted become sessions that can be cut, then close.
+
+        asyncio would lose the socket of a connection that is accepted in the very moment of closing.
+        """
+        for listening in server.sockets:
+            asyncio.get_running_loop().remove_reader(listening.fileno())
+        for _ in range(_ROUNDS_FROM_ACCEPTED_TO_MADE):
+            await asyncio.sleep(0)
+        server.close()
+        self._server = None
 
     def _cut(self) -> None:
         for transport in list(self._open):

@@ -50,15 +50,14 @@ def set_up(diary: Diary) -> Iterator[Scene]:
         sink_port = free_port()
         sink = forward_to(sink_port)
         providers = {name: stack.enter_context(Provider(name, sink=sink)) for name in NAMES}
-        port = api_port()
+        port = USUAL_PORT if is_free(USUAL_PORT) else 0
         settings = build(document(directory, providers, sink_port=sink_port, port=port), {})
         house = bootstrap.assemble(settings)
         house.service.reload(impatient(policy_of(settings)), settings.default_stream)
         house.service.listen(diary.hear)
-        house.start()
         stack.callback(house.stop)
-        url = f"http://{_HOST}:{port}"
-        yield Scene(providers=providers, service=house.service, url=url, moved=port != USUAL_PORT)
+        house.start()
+        yield Scene(providers=providers, service=house.service, url=house.api.url, moved=port != USUAL_PORT)
 
 
 def document(
@@ -129,15 +128,15 @@ def forward_to(port: int) -> Sink:
     return forward
 
 
-def api_port() -> int:
-    """The usual port if it can be had, else a free one."""
+def is_free(port: int) -> bool:
+    """Whether nobody listens on the port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((_HOST, USUAL_PORT))
+            probe.bind((_HOST, port))
         except OSError:
-            return free_port()
-    return USUAL_PORT
+            return False
+    return True
 
 
 def free_port() -> int:

@@ -70,13 +70,15 @@ class Screen:
             yield
 
     def tell_entries(self) -> None:
-        """From now on write each entry of the diary when it is made."""
+        """Write each entry of the diary, the past ones now, the others when they are made."""
         self._diary.follow(lambda entry: self._console.print(_line(entry), soft_wrap=True))
 
     def picture(self) -> RenderableType:
         """Everything at a glance."""
         flag = flag_of(self._scene)
         latest = [_line(entry) for entry in self._diary.entries[-_LATEST:]]
+        for line in latest:
+            line.no_wrap, line.overflow = True, "ellipsis"
         return Group(
             self.table(),
             Panel(_flag_text(flag), title=f"the flag of {flag.stream}", title_align="left"),

@@ -1,5 +1,6 @@
 """The fake provider, met as a customer meets it: through the standard library's SMTP client."""
 
+import gc
 import smtplib
 import socket
 import threading
@@ -194,3 +195,20 @@ def test_a_stopped_provider_leaves_no_thread_and_starts_again_healthy(mailbox: l
     assert not [thread for thread in threading.enumerate() if thread.name == "provider-again"]
     with pytest.raises(RuntimeError, match="not running"):
         provider.behave(Behaviour.HEALTHY)
+
+
+def test_closing_in_the_moment_of_a_connection_loses_no_socket(provider: Provider) -> None:
+    for _ in range(40):
+        wires = []
+        for _ in range(3):
+            wire = socket.socket()
+            wire.setblocking(False)
+            wire.connect_ex((provider.host, provider.port))
+            wires.append(wire)
+        provider.behave(Behaviour.REFUSE)
+        provider.behave(Behaviour.HEALTHY)
+        for wire in wires:
+            wire.close()
+    gc.collect()
+    send(provider)
+    assert provider.messages == 1
