@@ -102,7 +102,8 @@ class Service:
         self._mailbox: MailboxInlet | None = None
         self._wake_at: datetime | None = None
         self._committed = store.load()
-        self._unrecorded: list[Decision] = []
+        self._unrecorded: Decision | None = None
+        """What was decided while the store failed: its events and incidents are written first."""
         fleet = self._committed or found(policy, identity, clock.now())
         self.snapshot = _snapshot(fleet, policy, default_stream, None)
         self._ticked_at = clock.now()
@@ -192,16 +193,7 @@ class Service:
 
     def _drain(self, *, block: bool) -> bool:
         """Decide on what is queued, or on what the time has brought. False when told to stop."""
-        items: list[_Item] = []
-        going = True
-        try:
-            first = self._inbox.get(timeout=self._patience()) if block else self._inbox.get_nowait()
-            while first is not None and len(items) < _BATCH:
-                items.append(first)
-                first = self._inbox.get_nowait()
-            going = first is not None
-        except queue.Empty:
-            pass
+        items, going = self._take(block=block)
         facts = [item for item in items if item.command is None]
         if facts or not items:
             self._answer(facts, tuple(h for item in facts for h in item.heard))
@@ -209,6 +201,20 @@ class Service:
             if item.command is not None:
                 self._answer([item], (item.command,))
         return going
+
+    def _take(self, *, block: bool) -> tuple[list[_Item], bool]:
+        """What is queued, at most a batch; False beside it when told to stop."""
+        items: list[_Item] = []
+        try:
+            while len(items) < _BATCH:
+                wait = block and not items
+                item = self._inbox.get(timeout=self._patience()) if wait else self._inbox.get_nowait()
+                if item is None:
+                    return items, False
+                items.append(item)
+        except queue.Empty:
+            pass
+        return items, True
 
     def _answer(self, items: Sequence[_Item], heard: tuple[Heard | Command, ...]) -> None:
         try:
@@ -254,13 +260,13 @@ class Service:
 
     def _record(self, decision: Decision, heard: Sequence[Heard | Command]) -> bool:
         """Commit the decision with all that could not be committed before it; False when the store fails."""
-        pending = [*self._unrecorded, decision] if decision.changed else list(self._unrecorded)
         observations = [h for h in heard if isinstance(h, Observation)]
-        if not pending and not observations:
+        owed = self._unrecorded
+        if not (decision.changed or observations or owed):
             return True
+        events = [*(owed.events if owed else ()), *decision.events]
+        incidents = {i.id: i for i in (*(owed.incidents if owed else ()), *decision.incidents)}
         fleet = replace(decision.fleet, version=(self._committed.version if self._committed else 0) + 1)
-        events = [event for each in pending for event in each.events]
-        incidents = {i.id: i for each in pending for i in each.incidents}
         try:
             self.store.commit(
                 fleet,
@@ -273,10 +279,10 @@ class Service:
         except VersionConflictError:
             raise
         except StorageError as error:
-            self._unrecorded = pending
+            self._unrecorded = replace(decision, events=tuple(events), incidents=tuple(incidents.values()))
             self._doubt_store(decision.fleet, error)
             return False
-        self._committed, self._unrecorded = fleet, []
+        self._committed, self._unrecorded = fleet, None
         if decision.fleet.store_failing_since is not None:
             self.hear(StoreSeen(writable=True, at=self.clock.now()))
         return True
