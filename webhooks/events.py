@@ -46,7 +46,7 @@ def list_events(query: EventQuery) -> Response | dict[str, object]:
 def _stream(here: Parts, place: Place, choice: Choice) -> Response:
     if not here.room.enter():
         return send(problem(503, "No seat is free.", headers=[("Retry-After", "5")]))
-    response = Response(_frames(here, place, choice), headers=list(STREAM_HEADERS), direct_passthrough=True)
+    response = Response(_frames(here, place, choice), headers=list(STREAM_HEADERS))
     response.call_on_close(here.room.leave)
     return response
 

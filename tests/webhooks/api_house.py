@@ -80,9 +80,7 @@ class House:
             failure = Failure(kind=FailureKind.TRANSIENT, stage=Stage.BANNER, code=421, text="no service", replied=True)
             self.service.ask(self.probe(provider, failure=failure))
 
-    def probe(
-        self, provider: str, kind: ProbeKind = ProbeKind.PORT, failure: Failure | None = None
-    ) -> Observation:
+    def probe(self, provider: str, kind: ProbeKind = ProbeKind.PORT, failure: Failure | None = None) -> Observation:
         now = self.clock.now()
         return Observation(
             provider=provider,

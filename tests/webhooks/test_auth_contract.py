@@ -69,9 +69,10 @@ BAD = {
 
 @pytest.mark.parametrize("path", ["/v1/active-provider", "/v1/providers", "/v1/nothing", "/metrics"])
 def test_a_bad_token_is_told_always_the_same(api: Api, path: str) -> None:
-    told = {(a.status_code, a.headers["WWW-Authenticate"], a.content) for a in (
-        api.get(path, scope=None, headers=headers) for headers in BAD.values()
-    )}
+    told = {
+        (a.status_code, a.headers["WWW-Authenticate"], a.content)
+        for a in (api.get(path, scope=None, headers=headers) for headers in BAD.values())
+    }
     assert len(told) == 1
     status, challenge, _ = told.pop()
     assert (status, challenge) == (401, 'Bearer realm="mailover"')
@@ -79,8 +80,19 @@ def test_a_bad_token_is_told_always_the_same(api: Api, path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["//v1/active-provider", "/v1//providers", "/v1/%2e%2e/healthz", "/healthz/", "/healthz/../v1/providers", "/v1/providers/",
-     "/readyz%2f", "/HEALTHZ", "/v1/active-provider/%00", "/%ff", "/"],
+    [
+        "//v1/active-provider",
+        "/v1//providers",
+        "/v1/%2e%2e/healthz",
+        "/healthz/",
+        "/healthz/../v1/providers",
+        "/v1/providers/",
+        "/readyz%2f",
+        "/HEALTHZ",
+        "/v1/active-provider/%00",
+        "/%ff",
+        "/",
+    ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE", "POST"])
 def test_no_trick_with_the_path_comes_past_the_gate(api: Api, method: str, path: str) -> None:
@@ -181,7 +193,10 @@ def test_a_store_that_cannot_be_read_opens_no_gate() -> None:
 def test_an_unreadable_store_forgets_no_token() -> None:
     secret = new_secret()
     stored = StoredToken(
-        name="kept", sha256=sha256(secret.encode()).hexdigest(), scopes=("read", "of-a-later-version"), created_at=datetime.now(UTC)
+        name="kept",
+        sha256=sha256(secret.encode()).hexdigest(),
+        scopes=("read", "of-a-later-version"),
+        created_at=datetime.now(UTC),
     )
     answers = iter([(stored,)])
 

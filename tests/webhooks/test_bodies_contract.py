@@ -116,7 +116,9 @@ def test_a_cursor_that_nobody_gave_is_a_problem(api: Api, path: str) -> None:
     refused(api.get(f"{path}?after=%00"), 400)
 
 
-@pytest.mark.parametrize("query", [b"/v1/providers?a=\xff", b"/v1/events?provider=%ff%fe", b"/v1/active-provider?epoch=\xff"])
+@pytest.mark.parametrize(
+    "query", [b"/v1/providers?a=\xff", b"/v1/events?provider=%ff%fe", b"/v1/active-provider?epoch=\xff"]
+)
 def test_a_query_in_no_alphabet_breaks_nothing(api: Api, query: bytes) -> None:
     where = urlsplit(api.url)
     connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=30)

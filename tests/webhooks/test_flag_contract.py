@@ -60,7 +60,8 @@ def test_another_epoch_is_answered_at_once_also_a_higher_one(api: Api, epoch: in
 
 
 @pytest.mark.parametrize(
-    "query", ["epoch=x", "epoch=-1", "epoch=1&epoch=2", "epoch=1&wait=soon", "epoch=1&wait=", "wait=1h", "epoch=" + "9" * 30]
+    "query",
+    ["epoch=x", "epoch=-1", "epoch=1&epoch=2", "epoch=1&wait=soon", "epoch=1&wait=", "wait=1h", "epoch=" + "9" * 30],
 )
 def test_an_epoch_or_wait_that_is_none_is_a_problem(api: Api, query: str) -> None:
     answer = api.get(f"{FLAG}?{query}")
@@ -116,15 +117,17 @@ def test_a_waiting_reader_is_told_of_a_flip_at_once(api: Api, house: House, by: 
     known = api.get(FLAG)
     epoch = known.json()["epoch"]
     if by == "epoch":
-        waiting = in_background(lambda: requests.get(
-            f"{api.url}{FLAG}?epoch={epoch}&wait=30s", headers=known.request.headers, timeout=40
-        ))
+        waiting = in_background(
+            lambda: requests.get(f"{api.url}{FLAG}?epoch={epoch}&wait=30s", headers=known.request.headers, timeout=40)
+        )
     else:
-        waiting = in_background(lambda: requests.get(
-            api.url + FLAG,
-            headers={**known.request.headers, "If-None-Match": known.headers["ETag"], "Prefer": "wait=30"},
-            timeout=40,
-        ))
+        waiting = in_background(
+            lambda: requests.get(
+                api.url + FLAG,
+                headers={**known.request.headers, "If-None-Match": known.headers["ETag"], "Prefer": "wait=30"},
+                timeout=40,
+            )
+        )
     until_parked(house, 99)
     began = time.monotonic()
     house.fail("postmark")

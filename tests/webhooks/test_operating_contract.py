@@ -225,7 +225,9 @@ def test_a_list_goes_on_where_it_ended(api: Api, house: House) -> None:
 def test_a_call_made_twice_is_carried_out_once(api: Api, house: House) -> None:
     call = {"json": {"provider": "ses", "minutes": 5}, "headers": {"Idempotency-Key": "once"}}
     first = api.operate("PUT", f"{STREAM}/pin", **call)
-    house.service.order(PinProvider(stream="transactional", provider="sendgrid", until=house.clock.now() + timedelta(1)))
+    house.service.order(
+        PinProvider(stream="transactional", provider="sendgrid", until=house.clock.now() + timedelta(1))
+    )
     again = api.operate("PUT", f"{STREAM}/pin", **call)
     assert (again.status_code, json.loads(again.content)) == (first.status_code, json.loads(first.content))
     assert api.get("/v1/active-provider").json()["provider"] == "sendgrid"
@@ -236,7 +238,9 @@ def test_the_same_key_for_another_call_is_refused(api: Api) -> None:
     assert api.operate("PUT", f"{STREAM}/pin", json={"provider": "ses", "minutes": 5}, headers=key).status_code == 200
     other = api.operate("PUT", f"{STREAM}/pin", json={"provider": "ses", "minutes": 6}, headers=key)
     assert other.status_code == 422
-    mine = api.call("POST", "/v1/reports", scope="report", json={"reports": [{"provider": "ses", "ok": True}]}, headers=key)
+    mine = api.call(
+        "POST", "/v1/reports", scope="report", json={"reports": [{"provider": "ses", "ok": True}]}, headers=key
+    )
     assert mine.status_code == 200
 
 
@@ -261,5 +265,6 @@ def test_metrics_tell_what_the_flag_says(api: Api, house: House) -> None:
     assert 'mailover_provider_active{provider="sendgrid",stream="transactional"} 1.0' in lines
     assert 'mailover_failovers_total{direction="failover",stream="transactional"} 1.0' in lines
     assert any(
-        line.startswith('mailover_provider_circuit_state{') and '"open"' in line and line.endswith(" 1.0") for line in lines
+        line.startswith("mailover_provider_circuit_state{") and '"open"' in line and line.endswith(" 1.0")
+        for line in lines
     )
