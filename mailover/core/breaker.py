@@ -60,6 +60,10 @@ class Run:
     depth: Depth
     since: datetime
     """When the first of them was known (or overdue): only answers to later attempts prove our sight."""
+    begun_at: datetime
+    """Start of the attempt that failed last."""
+    witness_at: datetime | None = None
+    """Start of the first attempt after `since` that somebody else answered."""
     length: int
     replied: int
     """How many of them came with a reply."""
@@ -67,6 +71,11 @@ class Run:
     """How many in a row were of the latest kind."""
     failure: Failure
     """The latest."""
+
+    @property
+    def witnessed(self) -> bool:
+        """Whether it went on failing after somebody else had answered: a gap of our own network hits both."""
+        return self.witness_at is not None and self.witness_at <= self.begun_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +104,8 @@ class Verification:
     failed: int = 0
     failure: Failure | None = None
     """The latest failing probe."""
+    witness_at: datetime | None = None
+    """Start of the first attempt after `since` that somebody else answered."""
     expires_at: datetime
 
 

@@ -200,7 +200,7 @@ def _fail(draft: Draft, breaker: Breaker, seen: Observation, failure: Failure) -
         round_trips.missing(draft, seen, failure)
         return
     if failure.kind is not FailureKind.RATE_LIMIT:
-        runs[depth] = _longer(runs.get(depth), breaker.burst, seen, failure)
+        runs[depth] = _longer(draft, breaker, seen, failure)
     breaker = draft.put(replace(breaker, runs=runs))
     reports.hear_verification(draft, seen, failure, depth)
     trials.hear(draft, seen, failure, depth)
@@ -229,13 +229,24 @@ def _spared(draft: Draft, burst: Burst) -> Burst:
     return replace(burst, next_at=draft.now + pause, remaining=1, spacing=pause, expires_at=expires_at)
 
 
-def _longer(run: Run | None, burst: Burst | None, seen: Observation, failure: Failure) -> Run:
+def _longer(draft: Draft, breaker: Breaker, seen: Observation, failure: Failure) -> Run:
+    run, burst = breaker.runs.get(failure.depth), breaker.burst
     if run is None or run.failure.stage is Stage.ARRIVE:
         overdue = burst is not None and seen.started_at <= burst.since <= seen.finished_at
         since = burst.since if burst is not None and overdue else seen.finished_at
-        return Run(depth=failure.depth, since=since, length=1, replied=int(not failure.silent), same=1, failure=failure)
+        return Run(
+            depth=failure.depth,
+            since=since,
+            begun_at=seen.started_at,
+            witness_at=sight.first_witness(draft, breaker.provider, since),
+            length=1,
+            replied=int(not failure.silent),
+            same=1,
+            failure=failure,
+        )
     return replace(
         run,
+        begun_at=max(run.begun_at, seen.started_at),
         length=run.length + 1,
         replied=run.replied + (not failure.silent),
         same=run.same + 1 if run.failure.kind is failure.kind else 1,

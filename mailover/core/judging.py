@@ -23,7 +23,7 @@ def _by_run(draft: Draft, breaker: Breaker) -> bool:
     for run in breaker.runs.values():
         if run.failure.stage is Stage.ARRIVE or not _long_enough(draft, run):
             continue
-        if run.failure.silent and not sight.proven(draft, breaker.provider, run.since):
+        if run.failure.silent and not run.witnessed:
             continue
         probes = "probe" if run.length == 1 else "probes"
         because = f"{run.length} {run.depth.word} {probes} failed in a row ({failure_words(run.failure)})"

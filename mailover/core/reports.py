@@ -102,11 +102,12 @@ def hear_verification(draft: Draft, seen: Observation, failure: Failure | None, 
 
 
 def proven_report(draft: Draft, breaker: Breaker) -> Verification | None:
-    """The verification all of whose probes failed, once somebody else has proved our sight."""
+    """The verification all of whose probes failed, if they were silent while somebody else answered."""
     checked = breaker.verification
     if checked is None or checked.failure is None or checked.failed < checked.wanted:
         return None
-    if checked.failure.silent and not sight.proven(draft, breaker.provider, checked.since):
+    soon = checked.since + draft.policy.probes.retry_interval
+    if checked.failure.silent and (checked.witness_at is None or checked.witness_at > soon):
         return None
     return checked
 

@@ -26,7 +26,15 @@ def missing(draft: Draft, seen: Observation, failure: Failure) -> None:
         return
     known = breaker.runs.get(Depth.SEND)
     if known is None or known.failure.stage is not Stage.ARRIVE:
-        run = Run(depth=Depth.SEND, since=seen.started_at, length=1, replied=1, same=1, failure=failure)
+        run = Run(
+            depth=Depth.SEND,
+            since=seen.started_at,
+            begun_at=seen.started_at,
+            length=1,
+            replied=1,
+            same=1,
+            failure=failure,
+        )
     else:
         run = replace(known, length=known.length + 1, replied=known.replied + 1, same=known.same + 1, failure=failure)
     breaker = draft.put(replace(breaker, runs={**breaker.runs, Depth.SEND: run}))

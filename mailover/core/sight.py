@@ -24,6 +24,27 @@ def proven(draft: Draft, provider: str, since: datetime, until: datetime | None 
     return any(at is not None and at >= since and (until is None or at <= until) for at in answers)
 
 
+def first_witness(draft: Draft, provider: str, since: datetime) -> datetime | None:
+    """The earliest known attempt after `since` that somebody but this provider answered."""
+    answers = [draft.fleet.reference_answered_at, *(b.answered_at for b in draft.others(provider))]
+    return min((at for at in answers if at is not None and at >= since), default=None)
+
+
+def bear_witness(draft: Draft, witness: str | None, begun_at: datetime) -> None:
+    """Somebody answered an attempt begun at `begun_at`: silent runs and verifications of the others note the first."""
+    for breaker in list(draft.breakers.values()):
+        if breaker.provider == witness or not (breaker.runs or breaker.verification):
+            continue
+        noted = breaker
+        for depth, run in breaker.runs.items():
+            if run.witness_at is None and begun_at >= run.since:
+                noted = replace(noted, runs={**noted.runs, depth: replace(run, witness_at=begun_at)})
+        checked = noted.verification
+        if checked is not None and checked.witness_at is None and begun_at >= checked.since:
+            noted = replace(noted, verification=replace(checked, witness_at=begun_at))
+        draft.put(noted)
+
+
 def noisy(draft: Draft) -> bool:
     """Whether our own network loses packets, by the references' word."""
     policy = draft.policy.noise
@@ -41,6 +62,7 @@ def hear_reference(draft: Draft, seen: ReferenceSeen) -> None:
     answered_at = draft.fleet.reference_answered_at
     if seen.answered:
         answered_at = max(answered_at or seen.started_at, seen.started_at)
+        bear_witness(draft, None, seen.started_at)
     draft.rewrite(references=window, reference_answered_at=answered_at)
     blindness = draft.fleet.blindness
     if seen.answered and blindness is not None and not blindness.by_clock and seen.started_at >= blindness.since:
@@ -48,7 +70,8 @@ def hear_reference(draft: Draft, seen: ReferenceSeen) -> None:
 
 
 def hear_answer(draft: Draft, seen: Observation) -> None:
-    """A provider answered something, be it a refusal; that may end our blindness."""
+    """A provider answered something, be it a refusal: it is a witness, and may end our blindness."""
+    bear_witness(draft, seen.provider, seen.started_at)
     blindness = draft.fleet.blindness
     if blindness is None or seen.started_at < blindness.since:
         return
