@@ -31,6 +31,7 @@ async def first_of(
     waiting = deque(attempts)
     running: set[asyncio.Task[T]] = set()
     errors: list[Exception] = []
+    won: list[T] = []
     try:
         while waiting or running:
             if waiting:
@@ -42,14 +43,20 @@ async def first_of(
                 error = task.exception()
                 if error is None:
                     running.discard(task)
-                    return task.result()
+                    won.append(task.result())
+                    return won[0]
                 running.discard(task)
                 if not isinstance(error, Exception):
                     raise error
                 errors.append(error)
         raise AllFailedError(errors)
     finally:
-        await _end(running, discard)
+        try:
+            await _end(running, discard)
+        except asyncio.CancelledError:
+            for result in won:
+                discard(result)
+            raise
 
 
 async def _run(attempt: Callable[[], Awaitable[T]]) -> T:

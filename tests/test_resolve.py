@@ -50,7 +50,9 @@ def is_aaaa(question: dns.message.Message) -> bool:
 def test_both_families_take_turns() -> None:
     with HostileNames(good) as names:
         found = resolve(asking(names))
-    assert found == Resolution(outcome=Outcome.FOUND, addresses=("2001:db8::1", "192.0.2.1", "192.0.2.2"))
+    assert found.outcome is Outcome.FOUND
+    assert found.addresses[0] == "2001:db8::1"
+    assert sorted(found.addresses[1:]) == ["192.0.2.1", "192.0.2.2"]  # the server shuffles them
 
 
 def test_a_mute_server_costs_no_more_than_the_lifetime() -> None:
@@ -124,7 +126,7 @@ def test_mute_aaaa_records_do_not_delay_the_a_records() -> None:
     began = time.monotonic()
     with HostileNames(lambda question: None if is_aaaa(question) else good(question)) as names:
         found = resolve(asking(names, lifetime=3))
-    assert found.addresses == ("192.0.2.1", "192.0.2.2")
+    assert sorted(found.addresses) == ["192.0.2.1", "192.0.2.2"]
     assert time.monotonic() - began < 1
 
 
@@ -191,7 +193,7 @@ def test_the_last_good_answer_is_used_while_nobody_answers() -> None:
         again = resolve(resolver)
     assert not fresh.stale
     assert stale.stale
-    assert stale.addresses == fresh.addresses
+    assert stale.addresses == fresh.addresses != ()
     assert "no answer" in stale.because
     assert again.stale
     assert time.monotonic() - began < 0.3

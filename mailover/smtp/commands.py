@@ -7,7 +7,6 @@ from enum import StrEnum
 _ATOM_ADDRESS = re.compile(r"[^\x00-\x20\x7f<>\"\\,;:\[\]()@]+@[^\x00-\x20\x7f<>@\"\\,;()]+")
 _QUOTED_ADDRESS = re.compile(r"\"(?:[^\x00-\x1f\x7f\"\\]|\\[^\x00-\x1f\x7f])*\"@[^\x00-\x20\x7f<>@\"\\,;()]+")
 _LONGEST_ADDRESS = 320
-_LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 class Verb(StrEnum):
@@ -93,7 +92,7 @@ def needs_utf8(*addresses: str) -> bool:
 
 def body(message: bytes) -> bytes:
     """A message ready for DATA: CRLF line ends, dots doubled, complete last line; the final dot is not in it."""
-    lines = _LINE_END.sub(b"\r\n", message)
+    lines = message.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
     if lines and not lines.endswith(b"\r\n"):
         lines += b"\r\n"
     stuffed = lines.replace(b"\r\n.", b"\r\n..")

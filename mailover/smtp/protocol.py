@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mailover.smtp.commands import Command, Verb
-from mailover.smtp.replies import CLOSING, ProtocolError, Reply, ReplyReader, printable
+from mailover.smtp.replies import CLOSING, ProtocolError, Reply, ReplyReader
 
 
 class State(StrEnum):
@@ -168,7 +168,7 @@ class Dialogue:
             self.state = State.CLOSED
             return Answer(verb=verb, reply=reply, meaning=Meaning.NO)
         if not self._awaited:
-            raise ProtocolError(f"unsolicited data: {reply.code} {printable(reply.text, 60)}")
+            raise ProtocolError(f"unsolicited data: {reply.code} {reply.text}")
         verb = self._awaited.popleft()
         meaning = _meaning(verb, reply)
         after = _AFTER.get((self.state, verb, meaning))
@@ -184,8 +184,7 @@ class Dialogue:
         return b"421".startswith(early[:3])
 
     def _unsolicited(self) -> ProtocolError:
-        shown = self._reader.waiting[:60].decode("utf-8", "backslashreplace")
-        return ProtocolError(f"unsolicited data: {printable(shown, 60)}")
+        return ProtocolError(f"unsolicited data: {self._reader.waiting.decode('utf-8', 'backslashreplace')}")
 
 
 def _meaning(verb: Verb, reply: Reply) -> Meaning:
@@ -195,4 +194,4 @@ def _meaning(verb: Verb, reply: Reply) -> Meaning:
         return Meaning.GO_ON
     if reply.code >= 400:  # noqa: PLR2004 - the first digit says no (RFC 5321 section 4.2.1)
         return Meaning.NO
-    raise ProtocolError(f"{reply.code} is no answer to {verb.value}: {printable(reply.text, 60)}")
+    raise ProtocolError(f"{reply.code} is no answer to {verb.value}: {reply.text}")

@@ -17,11 +17,10 @@ CLOSING = 421
 _LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
 _BEGINNING = re.compile(rb"(?:[2-5](?:[0-9](?:[0-9](?:[ \r-].*)?)?)?)?", re.DOTALL)
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?=\s|$)", re.ASCII)
-_SHOWN_OF_GARBAGE = 60
 
 
 class ProtocolError(Exception):
-    """The peer does not speak SMTP, or not as promised."""
+    """The peer does not speak SMTP, or not as promised. May quote it whole and raw: mask before showing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,5 +112,4 @@ class ReplyReader:
 
 
 def _not_smtp(line: bytes) -> ProtocolError:
-    shown = printable(line[:_SHOWN_OF_GARBAGE].decode("utf-8", "backslashreplace"), _SHOWN_OF_GARBAGE)
-    return ProtocolError(f"not an SMTP reply: {shown}")
+    return ProtocolError(f"not an SMTP reply: {line.decode('utf-8', 'backslashreplace')}")

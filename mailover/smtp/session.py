@@ -6,6 +6,7 @@ sessions there are and who may use one is the relay's.
 
 import asyncio
 import contextlib
+import ssl
 import time
 
 from mailover.core.observations import Failure, FailureKind, Stage
@@ -188,7 +189,12 @@ class Session:
         except OSError as error:
             raise UnfitError(FailureKind.LOCAL, f"ca_file cannot be read: {error.strerror or error}") from None
         stream = self._wire.connected
-        await stream.secure(context, self._endpoint.host.rstrip("."))
+        try:
+            await stream.secure(context, self._endpoint.host.strip("[]").rstrip("."))
+        except ssl.SSLError:  # some of them are ValueErrors too
+            raise
+        except ValueError:
+            raise UnfitError(FailureKind.TLS, "the host name cannot be verified, it is no name for TLS") from None
         if stream.tls is not None:
             self._wire.record.tls = facts_of(stream.tls)
         self._wire.record.succeeded(Stage.STARTTLS)

@@ -100,10 +100,9 @@ class Wire:
             if refused is not None:
                 error = refused
             elif stage is Stage.END_DATA and self.stream.unsent():
-                stage = (
-                    Stage.DATA
-                )  # the final dot is still here, so nothing was accepted, and after this nothing can be
-                self.stream.abort()
+                stage = Stage.DATA  # the final dot is still here: nothing was accepted, and now nothing can be
+        if self.stream is not None and stage is Stage.DATA:
+            self.stream.abort()
         self.close()
         return self.failure(stage, error)
 

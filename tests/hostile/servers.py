@@ -87,7 +87,8 @@ class Peer:
 
     def secure(self, context: ssl.SSLContext) -> None:
         """TLS from here on."""
-        self.sock = context.wrap_socket(self.sock, server_side=True)
+        self.sock = context.wrap_socket(self.sock, server_side=True, do_handshake_on_connect=False)
+        self.sock.do_handshake()
 
     def _receive(self) -> bytes:
         data = self.sock.recv(65536)

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import trustme
 
@@ -37,11 +38,12 @@ def talk(
     envelope: Envelope = ENVELOPE,
     message: bytes = MESSAGE,
     allow_plaintext: bool = True,
+    run: Any = asyncio.run,
 ) -> Heard:
     """One dialogue with a server on loopback, in an event loop of its own."""
     endpoint = Endpoint(host=host, port=port, tls=tls, ca_file=ca_file, allow_plaintext=allow_plaintext)
     began = time.monotonic()
-    transcript = asyncio.run(
+    transcript = run(
         converse(
             endpoint,
             until=until,

@@ -1,11 +1,14 @@
 """Every server that smtplib or aiosmtplib hung on, grew on, or believed: a verdict, in time, within a megabyte."""
 
+import asyncio
 import ssl
 import time
 import tracemalloc
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
+import uvloop
 from hostile.servers import GO_ON, HostileServer, Peer, Script, say, smtp, then_close
 from hostile.talking import CREDENTIALS, talk
 
@@ -59,6 +62,7 @@ def slow_refusals(peer: Peer) -> object:
 
 
 def reset_at(peer: Peer) -> None:
+    peer.stopped.wait(0.05)
     peer.reset()
 
 
@@ -222,10 +226,11 @@ CASES = [
 ]
 
 
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_hostile_server_gets_its_verdict_in_time(case: Case) -> None:
+def test_a_hostile_server_gets_its_verdict_in_time(case: Case, run: Any) -> None:
     with HostileServer(case.script) as server:
-        heard = talk(server.port, until=case.until, deadline=DEADLINE, credentials=CREDENTIALS)
+        heard = talk(server.port, until=case.until, deadline=DEADLINE, credentials=CREDENTIALS, run=run)
     failure = heard.transcript.failure
     if case.kind is None:
         assert failure is None

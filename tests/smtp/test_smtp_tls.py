@@ -152,3 +152,9 @@ def test_what_was_offered_before_tls_is_forgotten(server_context: ssl.SSLContext
     assert transcript.capabilities is not None
     assert transcript.capabilities.keywords == {"SIZE"}
     assert [stage for stage, _ in transcript.stages].count(Stage.EHLO) == 1
+
+
+def test_a_host_that_is_no_name_for_tls_is_told_so(server_context: ssl.SSLContext, trusted: str) -> None:
+    heard, _ = met_with(server_context, trusted, "a..example")
+    assert heard.transcript.failure is not None
+    assert "no name for TLS" in heard.transcript.failure.text
