@@ -99,15 +99,13 @@ class SteadyJob(schedule.Job):
         """One round. Whatever goes wrong is logged: one job must never stop the others."""
         try:
             self._round()
-        except Exception:  # noqa: BLE001 - whatever it was, the other jobs must go on
+        except Exception:
             _log.exception("a scheduled job failed")
+        missed = max(0, int((self._steady.now() - self._grid) // self._period))
+        self._grid += (missed + 1) * self._period
         self._schedule_next_run()
 
     def _schedule_next_run(self) -> None:
-        now = self._steady.now()
-        if now >= self._grid:
-            missed = int((now - self._grid) // self._period)
-            self._grid += (missed + 1) * self._period
         self.due = self._grid + random.uniform(-_JITTER, _JITTER) * self._period  # noqa: S311 - as above
 
 
