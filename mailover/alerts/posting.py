@@ -35,11 +35,13 @@ class Answer:
 class Poster:
     """Posts, one at a time; each post has a connection of its own."""
 
-    def __init__(self, *, seconds: float = 5.0, resolver: Resolver | None = None) -> None:
-        """`seconds` is the deadline of everything together."""
+    def __init__(
+        self, *, seconds: float = 5.0, resolver: Resolver | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
+        """`seconds` is the deadline of everything together; without `tls` the system's authorities are trusted."""
         self._seconds = seconds
         self._resolver = resolver or Resolver()
-        self._tls = ssl.create_default_context()
+        self._tls = tls or ssl.create_default_context()
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Raises DeliveryError when no complete answer came in time; its text names the host, never the path."""

@@ -6,6 +6,7 @@ Called from an endpoint's own courier only, since a post may take seconds. The w
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,7 +24,8 @@ from mailover.clock import Clock
 from mailover.core.events import Event
 from mailover.secrets import Secret, mask
 
-_log = logging.getLogger("mailover.alerts.slack")
+_client_log = logging.getLogger("mailover.alerts.slack.client")
+_client_log.setLevel(logging.CRITICAL)  # it would log each failure, with the answer in full, and raise it besides
 
 PACE = timedelta(seconds=1)
 """Slack takes one message a second per channel."""
@@ -33,6 +35,7 @@ _PASSING = frozenset(
     | {"team_added_to_org", "accesslimited", "message_limit_exceeded"}
 )
 """Slack's words for trouble that passes; any other refusal is final."""
+_WORD = re.compile(r"[a-z][a-z0-9_]{2,59}")
 _OK = 200
 _TOO_MANY = 429
 _REFUSED = range(400, 429)
@@ -87,23 +90,21 @@ class Slack:
         said = error.response.get("error") if isinstance(error.response.data, dict) else None
         if status != _OK or not isinstance(said, str):
             return self._bad_status(answer)
-        return DeliveryError(f"slack refused the message: {said[:100]}", permanent=said not in _PASSING)
+        return _refused(said)
 
     def _post_to_webhook(self, url: Secret, words: Mapping[str, Any]) -> None:
         body = json.dumps(words).encode()
         answer = self._poster.post(url.reveal(), body, {"Content-Type": "application/json; charset=utf-8"})
         if answer.status != _OK:
             raise self._bad_status(answer)
-        said = answer.body.decode("utf-8", "replace").strip()
+        said = _start(answer.body)
         if said != "ok":
-            raise DeliveryError(f"slack refused the message: {said[:100]}", permanent=said not in _PASSING)
+            raise _refused(said)
 
     def _bad_status(self, answer: Answer | None) -> DeliveryError:
         if answer is None:
             return DeliveryError("slack gave no answer")
-        said = (
-            answer.body[:100].decode("utf-8", "replace").strip() if answer.status != _TOO_MANY else "too many messages"
-        )
+        said = "too many messages" if answer.status == _TOO_MANY else _start(answer.body)
         return DeliveryError(
             f"slack answered {answer.status}: {said}",
             permanent=answer.status in _REFUSED and answer.status != 408,  # noqa: PLR2004 - 408 is a timeout
@@ -111,11 +112,21 @@ class Slack:
         )
 
 
+def _refused(said: str) -> DeliveryError:
+    """Slack refuses in one word; anything longer is not Slack speaking, but some proxy on the way."""
+    word = _WORD.fullmatch(said) is not None
+    return DeliveryError(f"slack refused the message: {said[:100]}", permanent=word and said not in _PASSING)
+
+
+def _start(body: bytes) -> str:
+    return " ".join(body[:100].decode("utf-8", "replace").split())
+
+
 class _Client(WebClient):
     """Slack's own client, over a line that ends: theirs obeys proxy variables, follows redirects and may hang."""
 
     def __init__(self, poster: Poster, token: str, api_url: str) -> None:
-        super().__init__(token=token, base_url=api_url, retry_handlers=[], logger=_log)
+        super().__init__(token=token, base_url=api_url, retry_handlers=[], logger=_client_log)
         self._poster = poster
         self.answer: Answer | None = None
 

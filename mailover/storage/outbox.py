@@ -81,7 +81,7 @@ def next_due(connection: sa.Connection, endpoint: str) -> datetime | None:
     ).one_or_none()
     if row is None:
         return None
-    due: datetime = max(instant for instant in (row.due_at, row.locked_until, row.at) if instant is not None)
+    due: datetime = max((instant for instant in (row.due_at, row.locked_until) if instant is not None), default=row.at)
     return due
 
 

@@ -1,0 +1,156 @@
+"""A Slack on loopback that checks what Slack checks, and can be told to misbehave."""
+
+import json
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs
+
+TOKEN = "xoxb-012345678901-abcdefghijklmnop"
+CHANNEL = "C0123456789"
+HOOK = "/services/T00000000/B00000000/abcdefghijklmnopqrstuvwx"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Misdeed:
+    """What to do with the next post instead of taking it."""
+
+    status: int = 200
+    body: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    hang: bool = False
+    drip: bool = False
+    take_but_drop_the_answer: bool = False
+
+
+class FakeSlack:
+    def __init__(self) -> None:
+        self.posted: list[dict[str, object]] = []
+        self.misdeeds: deque[Misdeed] = deque()
+        self.calls = 0
+        self.closing = threading.Event()
+        self.arrived = threading.Condition()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("OwnHandler", (Handler,), {"slack": self}))
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.api_url = f"{self.url}/api/"
+
+    @property
+    def headlines(self) -> list[str]:
+        """What people saw, without the sign in front."""
+        return [str(blocks(p)[0]["text"]["text"])[2:] for p in self.posted]
+
+    def wait_for(self, count: int) -> None:
+        with self.arrived:
+            assert self.arrived.wait_for(lambda: len(self.posted) >= count, timeout=30)
+
+    @contextmanager
+    def serving(self) -> Iterator["FakeSlack"]:
+        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield self
+        finally:
+            self.closing.set()
+            self._server.shutdown()
+            self._server.server_close()
+            thread.join()
+
+    def take(self, post: dict[str, object]) -> None:
+        with self.arrived:
+            self.posted.append(post)
+            self.arrived.notify_all()
+
+    def verdict(self, path: str, headers: dict[str, str], body: bytes) -> tuple[str, dict[str, object] | None]:
+        """Slack's word for a request, and the message if it is taken."""
+        kind = headers.get("content-type", "").partition(";")[0]
+        if path == "/api/chat.postMessage":
+            if headers.get("authorization") != f"Bearer {TOKEN}":
+                return "invalid_auth", None
+            post = json.loads(body) if kind == "application/json" else form(body)
+            if post.get("channel") != CHANNEL:
+                return "channel_not_found", None
+        elif path == HOOK:
+            post = json.loads(body)
+        else:
+            return "no_service", None
+        if not post.get("text"):
+            return "no_text", None
+        return (word, None) if (word := bad_blocks(post)) else ("ok", post)
+
+
+class Handler(BaseHTTPRequestHandler):
+    slack: FakeSlack
+
+    def do_POST(self) -> None:
+        self.slack.calls += 1
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        misdeed = self.slack.misdeeds.popleft() if self.slack.misdeeds else None
+        word, post = self.slack.verdict(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
+        if misdeed is None:
+            if post is not None:
+                self.slack.take(post)
+            self._say_word(word)
+        elif misdeed.take_but_drop_the_answer:
+            assert post is not None
+            self.slack.take(post)
+            self.close_connection = True
+        elif misdeed.hang:
+            self.slack.closing.wait(60)
+        elif misdeed.drip:
+            self._drip()
+        else:
+            self._say(misdeed.status, misdeed.body, misdeed.headers)
+
+    def _say_word(self, word: str) -> None:
+        if self.path == HOOK:
+            self._say(200 if word == "ok" else 400, word, {"Content-Type": "text/html"})
+        elif word == "no_service":
+            self._say(404, word, {})
+        else:
+            answer = {"ok": True, "ts": "1.2"} if word == "ok" else {"ok": False, "error": word}
+            self._say(200, json.dumps(answer), {"Content-Type": "application/json"})
+
+    def _say(self, status: int, body: str, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body.encode())))
+        self.end_headers()
+        with suppress(OSError):  # the reader may have had enough
+            self.wfile.write(body.encode())
+
+    def _drip(self) -> None:
+        with suppress(OSError):
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+            while not self.slack.closing.wait(0.05):
+                self.wfile.write(b"X-Drip: 1\r\n")
+
+    def log_message(self, *args: object) -> None:
+        return
+
+
+def form(body: bytes) -> dict[str, object]:
+    post: dict[str, object] = {k: v[0] for k, v in parse_qs(body.decode()).items()}
+    if "blocks" in post:
+        post["blocks"] = json.loads(str(post["blocks"]))
+    return post
+
+
+def blocks(post: dict[str, object]) -> list[dict]:
+    found = post["blocks"]
+    assert isinstance(found, list)
+    return found
+
+
+def bad_blocks(post: dict[str, object]) -> str:
+    """Slack's limits for the blocks used here."""
+    for block in blocks(post):
+        limit = 150 if block["type"] == "header" else 3000
+        for text in block.get("elements", [block.get("text")]):
+            if not 0 < len(text["text"]) <= limit:
+                return "invalid_blocks"
+    return ""
