@@ -16,7 +16,7 @@ from mailover.config.settings import Settings
 from mailover.config.shape import KeyPath, Model, Table, is_list, is_mapping, keys, named_tables, subtable, variable
 
 PREFIX = "MAILOVER_"
-# Ours, but not overrides of a key; and what Docker links and Kubernetes inject for a service that is called "mailover".
+# The command line's own and the tests', which override no key; and what Docker links and Kubernetes set by themselves.
 _EXEMPT = re.compile(r"MAILOVER_(CONFIG|URL|TOKEN|TEST_.*|PORT|PORT_\d+_.*|SERVICE_(HOST|PORT)(_.*)?)")
 
 

@@ -187,6 +187,8 @@ def _secret(value: object) -> Secret:
         raise ValueError("must be a text in quotes")  # noqa: TRY004 - pydantic turns only ValueError into a problem
     if not secret:
         raise ValueError("is empty; leave the key out if there is no secret")
+    if "\0" in secret.reveal():
+        raise ValueError("contains a NUL character, which no protocol can carry")
     return secret
 
 
@@ -217,6 +219,12 @@ def _readable(path: Path) -> Path:
 def _ehlo_name(text: str) -> str:
     if not _EHLO_NAME.fullmatch(text):
         raise ValueError('must be a host name, or an address in brackets such as "[192.0.2.1]"')
+    return text
+
+
+def _username(text: str) -> str:
+    if not text or not text.isprintable():
+        raise ValueError("must not be empty or contain control characters; leave the key out to probe no login")
     return text
 
 
@@ -260,4 +268,5 @@ TokenText = Annotated[Secret, PlainValidator(_secret), AfterValidator(_token)]
 SigningSecret = Annotated[Secret, PlainValidator(_secret), AfterValidator(_signing_secret)]
 ReadableFile = Annotated[Path, AfterValidator(_readable)]
 EhloName = Annotated[str, AfterValidator(_ehlo_name)]
+Username = Annotated[str, AfterValidator(_username)]
 ChannelId = Annotated[str, AfterValidator(_channel)]

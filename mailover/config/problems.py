@@ -64,7 +64,9 @@ def from_validation(errors: Iterable[ErrorDetails]) -> Iterator[Problem]:
         # A list whose items are all refused is also called too short; the items have been told.
         if error["type"] == "too_short" and error["input"]:
             continue
-        path: KeyPath = tuple(step for step in error["loc"] if step != "[key]")
+        path: KeyPath = error["loc"]
+        if path[-1] == "[key]" and error["type"] == "value_error":
+            path = path[:-1]  # pydantic's mark for a name that is refused
         yield Problem(path=path, says=_sentence(error["type"], path, error))
 
 

@@ -22,6 +22,7 @@ from mailover.config.fields import (
     Port,
     ReadableFile,
     Table,
+    Username,
     Zone,
     each_once,
 )
@@ -79,7 +80,7 @@ class ProviderSettings(Table):
     """PEM file with the authorities to trust instead of the system's."""
     ehlo_name: EhloName = "[127.0.0.1]"
     """What mailover calls itself in EHLO."""
-    username: str | None = None
+    username: Username | None = None
     """Who logs in; without it login is never probed."""
     password: HiddenText | None = None
     """The password, API key, or access token for `xoauth2`."""

@@ -23,6 +23,7 @@ from mailover.config.fields import (
     ReadableFile,
     Span,
     Table,
+    Username,
     each_once,
 )
 from mailover.config.providers import refuse_plaintext
@@ -132,7 +133,7 @@ class ImapSettings(Table):
     """How the connection is encrypted."""
     ca_file: ReadableFile | None = None
     """PEM file with the authorities to trust instead of the system's."""
-    username: str = Field(min_length=1)
+    username: Username
     """Who logs in."""
     password: HiddenText
     """The mailbox's password."""

@@ -97,6 +97,8 @@ class TestEnvironment:
     def test_what_orchestrators_and_tests_set_is_not_meant_for_the_config(self, small: str, write: Write) -> None:
         env = {
             "MAILOVER_CONFIG": "x",
+            "MAILOVER_URL": "x",
+            "MAILOVER_TOKEN": "x",
             "MAILOVER_TEST_POSTGRES": "x",
             "MAILOVER_PORT": "tcp://10.0.0.1:8587",
             "MAILOVER_PORT_8587_TCP_ADDR": "10.0.0.1",
