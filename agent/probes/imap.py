@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from agent.probes.arrivals import Arrival, Arrivals, Found, Missing, Unreadable
+from agent.probes.arrivals import Arrival, Arrivals, Fate, Found, Missing, Unreadable
 from agent.probes.headers import Headers, read_headers
 from agent.probes.imap_client import (
     ImapClient,
@@ -199,7 +199,7 @@ class ImapMailbox:
     # -- sweeping -------------------------------------------------------------------------------------------------
 
     async def _sweep(self, client: ImapClient) -> None:
-        """Delete what this agent's earlier test messages left behind; what only came late is reported first."""
+        """Delete what came late, once it is reported, and what this agent's test messages left behind long ago."""
         for folder in self._account.folders:
             try:
                 selected = await client.select(folder)
@@ -215,8 +215,10 @@ class ImapMailbox:
         for uid in (await client.search(f"{window} {marked}"))[-_MOST_LEFTOVERS:]:
             headers = await _headers(client, uid)
             nonce = nonce_of(headers)
-            if nonce is not None and nonce.startswith(self._agent) and not self._arrivals.expects(nonce):
-                self._arrivals.arrived(nonce, folder=folder, headers=headers)
+            if nonce is None or self._arrivals.expects(nonce):
+                continue
+            # what nobody here knows may be awaited by another process of the same name; it goes when it is old
+            if self._arrivals.arrived(nonce, folder=folder, headers=headers) is Fate.LATE:
                 leftovers.append(uid)
         if leftovers:
             await client.delete(leftovers)

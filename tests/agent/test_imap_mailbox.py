@@ -107,8 +107,9 @@ def test_a_late_message_of_an_earlier_probe_is_late_and_not_this_probes_success(
     assert folders.count() == 0
 
 
-def test_other_probes_messages_that_are_awaited_and_other_agents_messages_are_left_alone() -> None:
+def test_messages_that_somebody_may_still_wait_for_are_left_alone() -> None:
     folders = Folders()
+    folders.put(marked(AGENT + "e" * 24))
     folders.put(marked(OTHER_NONCE))
     folders.put(marked("f" * 32))
     arrivals = Arrivals(utc_now)
@@ -119,7 +120,7 @@ def test_other_probes_messages_that_are_awaited_and_other_agents_messages_are_le
     asyncio.run(await_one())
     with HostileServer(GoodImap(folders)) as server:
         look(account(server.port), arrivals=arrivals)
-    assert folders.count() == 2
+    assert folders.count() == 3
 
 
 def test_old_test_messages_are_deleted_by_age_in_a_huge_folder_bit_by_bit() -> None:
