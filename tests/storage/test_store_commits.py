@@ -26,7 +26,7 @@ def test_a_new_store_has_no_fleet(store: Store) -> None:
 def test_a_fleet_comes_back_as_it_was(store: Store) -> None:
     fleet = first_fleet()
     failure = Failure(kind=FailureKind.AUTH, stage=Stage.AUTH, text="535 5.7.8 no", code=535, replied=True)
-    run = Run(depth=Depth.LOGIN, since=NOON, length=2, replied=2, same=2, failure=failure)
+    run = Run(depth=Depth.LOGIN, since=NOON, begun_at=NOON, length=2, replied=2, same=2, failure=failure)
     failing = replace(fleet.breakers["ses"], runs={Depth.LOGIN: run}, windows={Depth.PORT: (Bucket(at=NOON, tries=3),)})
     pinned = replace(fleet.streams["transactional"], pin=Pin(provider="ses", until=at(3600), by="ann"))
     fleet = replace(
