@@ -20,7 +20,7 @@ def words(model: Model | None) -> set[str]:
 
 
 KEYS = st.sampled_from([*sorted(words(Settings)), "a", "b", "x__y", "[key]", "{0}"])
-TEXTS = [
+TEXTS = "ses sendgrid implicit none balance 5s 0s imap 127.0.0.1:1 [::1]:5 ::1 UTC .. /".split()
     "ses",
     "sendgrid",
     "implicit",
