@@ -99,7 +99,7 @@ class SteadyJob(schedule.Job):
         """One round. Whatever goes wrong is logged: one job must never stop the others."""
         try:
             self._round()
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it was, the others must go on
             _log.exception("a scheduled job failed")
         missed = max(0, int((self._steady.now() - self._grid) // self._period))
         self._grid += (missed + 1) * self._period

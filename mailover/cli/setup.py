@@ -131,7 +131,7 @@ def token() -> None:
     "scopes",
     multiple=True,
     required=True,
-    type=click.Choice(list(Scope)),
+    type=click.Choice([str(scope) for scope in Scope]),
     help="What the caller may do; may be repeated.",
 )
 @pass_session

@@ -1,0 +1,5 @@
+"""`python -m mailover`."""
+
+from mailover.cli import main
+
+main()
