@@ -56,7 +56,8 @@ async def _go(session: Session, until: Stage, envelope: Envelope | None, message
             await session.offer(envelope)
         if envelope is not None and message is not None and until is Stage.END_DATA:
             await session.send(envelope, message)
-        session.finish()
+        else:
+            session.finish()
     except SessionError as error:
         return error.failure
     return None

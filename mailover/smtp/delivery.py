@@ -29,7 +29,10 @@ class Delivery:
         self._utf8 = self._offered.utf8 and needs_utf8(envelope.sender, *envelope.recipients)
         self._asked: list[str] = []
         """Recipients whose RCPT is unanswered, in order."""
+        self._taken = False
+        """Whether any recipient was taken."""
         self._refused: Failure | None = None
+        """Why the first one that was not taken was not."""
 
     async def offer(self) -> None:
         """MAIL and RCPT. Raises SessionError when no recipient is taken."""
@@ -107,6 +110,7 @@ class Delivery:
         taken = answer.meaning is Meaning.YES
         record.recipient(self._asked.pop(0), answer.reply, taken=taken)
         if taken:
+            self._taken = True
             record.succeeded(Stage.RCPT)
         else:
             self._refused = self._refused or record.recipients[-1].failure
@@ -149,10 +153,6 @@ class Delivery:
 
     def _unfit(self, text: str) -> SessionError:
         return SessionError(self._wire.failure(Stage.MAIL, UnfitError(FailureKind.MESSAGE, text)))
-
-    @property
-    def _taken(self) -> bool:
-        return any(result.failure is None for result in self._wire.record.recipients)
 
     @property
     def _offered(self) -> Capabilities:

@@ -12,7 +12,7 @@ import time
 from mailover.core.observations import Failure, FailureKind, Stage
 from mailover.resolve import Outcome, Resolver
 from mailover.smtp.auth import ROUNDS_LIMIT, Exchange, NoMechanismError, choose_mechanism
-from mailover.smtp.blame import NegativeReplyError, SessionError, UnfitError
+from mailover.smtp.blame import MET_AT_THE_EDGE, NegativeReplyError, SessionError, UnfitError
 from mailover.smtp.capabilities import Capabilities, read_capabilities
 from mailover.smtp.commands import Verb, command
 from mailover.smtp.delivery import Delivery
@@ -53,6 +53,17 @@ class Session:
     def usable(self) -> bool:
         """Whether another message could be sent."""
         return self._wire.dialogue.state is State.READY
+
+    def is_alive(self) -> bool:
+        """Whether a connection that was kept can be used again: the server has neither hung up nor said goodbye.
+
+        Without a word on the wire. That a server closes an idle connection is no failure of it, so ask before `begin`.
+        """
+        try:
+            self._wire.listen()
+        except MET_AT_THE_EDGE:
+            self.close()
+        return self.usable
 
     def begin(self, deadline: float) -> None:
         """The next message on this connection: a new deadline, and a new record."""
@@ -101,7 +112,7 @@ class Session:
         if wire.stream is None or wire.dialogue.awaiting:
             self.close()
             return
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(*MET_AT_THE_EDGE):
             async with asyncio.timeout(min(_FAREWELL_SECONDS, wire.remaining)):
                 if wire.dialogue.state is State.ENVELOPE:
                     await wire.ask(Stage.QUIT, command(Verb.RSET))

@@ -1,6 +1,7 @@
 """A message handed over: to real aiosmtpd, in groups where they are offered, and only where it is fit to be taken."""
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -139,6 +140,30 @@ def no_body(peer: Peer) -> object:
         peer.say(f"250 {line}")
     peer.say("221 bye")
     return None
+
+
+@pytest.mark.parametrize("farewell", [b"421 4.4.2 idle for too long\r\n", b""], ids=["goodbye", "hung up"])
+def test_a_kept_connection_that_the_server_closed_is_not_used_again(farewell: bytes) -> None:
+    async def keep(server: HostileServer) -> tuple[bool, bool]:
+        endpoint = Endpoint(host="127.0.0.1", port=server.port, tls=TlsMode.NONE)
+        session = Session(endpoint, resolver=Resolver(), deadline=5)
+        await session.open()
+        await session.send(THREE, MESSAGE)
+        before = session.is_alive()
+        server.peers[0].say(farewell)
+        server.peers[0].sock.shutdown(socket.SHUT_WR)
+        await asyncio.sleep(0.05)
+        after = session.is_alive()
+        session.close()
+        return before, after
+
+    with HostileServer(smtp()) as server:
+        assert asyncio.run(keep(server)) == (True, False)
+
+
+def test_what_a_server_says_behind_its_acceptance_does_not_undo_it() -> None:
+    with HostileServer(smtp({"dot": say("250 2.0.0 queued\r\n250 2.0.0 really")})) as server:
+        assert talk(server.port, until=Stage.END_DATA, deadline=5).transcript.ok
 
 
 def test_no_message_is_finished_for_nobody() -> None:
