@@ -1,6 +1,7 @@
 """`mailover demo`: sets the scene, plays or lets play, and takes everything down again, also on Ctrl-C."""
 
 import logging
+import signal
 
 from rich.console import Console
 
@@ -14,6 +15,7 @@ from mailover.demo.screen import Screen
 def run_demo(*, manual: bool, pace: Pace | None = None) -> bool:
     """Whether all went well: by itself, when failover and fail-back really happened; by hand, always."""
     logging.getLogger().addHandler(logging.NullHandler())  # what is worth telling is on the screen
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends it, the temporary directory goes too
     console = Console(highlight=False)
     diary = Diary()
     try:

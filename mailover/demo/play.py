@@ -18,9 +18,9 @@ from mailover.demo.scene import STREAM, Scene
 class Pace:
     """Seconds for each act."""
 
-    quiet: float = 7.0
-    broken: float = 10.0
-    closing: float = 3.0
+    quiet: float = 8.0
+    broken: float = 12.0
+    closing: float = 4.0
     patience: float = 30.0
     """The longest wait for anything that must happen."""
 

@@ -85,7 +85,7 @@ def running(tmp_path: Path) -> Iterator[list[Running]]:
     yield all_of_them
     for one in all_of_them:
         one.process.kill()
-        if one.process.stdin is not None and not one.process.stdin.closed:
+        if one.process.stdout is not None and not one.process.stdout.closed:
             one.end()
 
 
@@ -130,7 +130,7 @@ def test_by_hand_the_end_of_input_ends(running: list[Running], tmp_path: Path) -
     demo.until("agent.started")
     assert demo.process.stdin is not None
     demo.process.stdin.close()
-    assert demo.process.wait(20) == 0
+    assert demo.end() == 0
 
 
 @pytest.mark.parametrize(

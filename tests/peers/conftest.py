@@ -65,7 +65,8 @@ def dovecot(the_dovecot: Dovecot) -> Dovecot:
 
 @pytest.fixture
 def postfix(the_postfix: Postfix) -> Postfix:
-    """A mail server that runs, whatever the last test did to it."""
+    """A mail server that runs and knows its password, whatever the last test did to it."""
+    the_postfix.sasl.users({"app": PASSWORD})
     if not the_postfix.runs():
         the_postfix.restart()
     return the_postfix

@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import time
 from pathlib import Path
 
 from real_daemon import Daemon, free_port
@@ -112,6 +113,18 @@ class Dovecot(Daemon):
     def maildir(self, user: str) -> Path:
         """Where a user's mail lies."""
         return self.mail / user / "Maildir"
+
+    def deliver(self, user: str, content: bytes) -> None:
+        """Put a message into a user's inbox, as a delivery agent would."""
+        maildir = self.maildir(user)
+        for directory in (maildir.parent, maildir, *(maildir / part for part in ("tmp", "new", "cur"))):
+            directory.mkdir(exist_ok=True)
+            os.chown(directory, self.uid, -1)
+        name = f"{time.time_ns()}.{os.getpid()}.test"
+        draft = maildir / "tmp" / name
+        draft.write_bytes(content)
+        os.chown(draft, self.uid, -1)
+        draft.rename(maildir / "new" / name)
 
     def command(self) -> list[str]:
         return ["/usr/sbin/dovecot", "-F", "-c", str(self.root / "dovecot.conf")]

@@ -75,6 +75,7 @@ class Postfix(Daemon):
     ) -> None:
         """`sasl` checks passwords; `boxes` are addresses of example.test with their Maildirs below `mailbox.mail`."""
         super().__init__(root)
+        self.sasl = sasl
         self.port = self.greets_on = free_port()
         config = root / "config"
         for directory in (config, root / "queue", root / "data"):
