@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Never
 
 HIDDEN = "***"
+_LONG_PIECE = 16
 _TOKEN = re.compile(r"[A-Za-z0-9+/_=-]{8,}")
 
 
@@ -59,15 +60,18 @@ class Secret:
 def mask(text: str, secrets: Iterable[str]) -> str:
     """The text without any of the secrets: as they are, in base64, in any case, or as a long piece of one.
 
-    Peers echo what they were sent, sometimes cut or in capitals; a piece of eight or more characters is masked too.
+    Peers echo what they were sent, sometimes cut or in capitals. A short piece of a secret as it is stays: masking
+    the word "password" would tell that it is part of the password.
     """
-    forms = {form for secret in secrets if secret for form in (secret, base64.b64encode(secret.encode()).decode())}
-    for form in sorted(forms, key=len, reverse=True):
+    plain = {secret for secret in secrets if secret}
+    encoded = {base64.b64encode(secret.encode()).decode() for secret in plain}
+    for form in sorted(plain | encoded, key=len, reverse=True):
         text = re.sub(re.escape(form), lambda _: HIDDEN, text, flags=re.IGNORECASE)
-    folded = [form.casefold() for form in forms]
+    folded = [(form.casefold(), _LONG_PIECE if form in plain else 0) for form in plain | encoded]
 
     def without_pieces(found: re.Match[str]) -> str:
         piece = found.group().casefold().rstrip("=")
-        return HIDDEN if any(piece in form for form in folded) else found.group()
+        hidden = any(len(piece) >= least and piece in form for form, least in folded)
+        return HIDDEN if hidden else found.group()
 
     return _TOKEN.sub(without_pieces, text) if folded else text

@@ -59,3 +59,14 @@ def test_text_without_secrets_is_left_alone() -> None:
     assert mask("5.7.8 Username and password not accepted", ["hunter2-hunter2", ""]) == (
         "5.7.8 Username and password not accepted"
     )
+
+
+def test_an_ordinary_word_is_not_masked_for_being_in_a_password() -> None:
+    text = "5.7.8 Username and password not accepted"
+    assert mask(text, ["my-password-1"]) == text
+
+
+def test_a_long_piece_of_a_token_is_masked() -> None:
+    assert mask("token ya29.a0AfH6SMBx-long-and-so-o is unknown", ["ya29.a0AfH6SMBx-long-and-so-on-for-ever"]) == (
+        "token ya29.*** is unknown"
+    )

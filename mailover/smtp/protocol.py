@@ -47,16 +47,17 @@ class Answer:
     meaning: Meaning
 
 
+_FINE = frozenset(range(250, 260))
 _YES: Mapping[Verb, frozenset[int]] = {
     Verb.BANNER: frozenset({220}),
     Verb.EHLO: frozenset({250}),
     Verb.HELO: frozenset({250}),
     Verb.STARTTLS: frozenset({220}),
     Verb.AUTH: frozenset({235}),
-    Verb.MAIL: frozenset({250}),
-    Verb.RCPT: frozenset({250, 251, 252}),
+    Verb.MAIL: _FINE,
+    Verb.RCPT: _FINE,
     Verb.DATA: frozenset({354}),
-    Verb.END_DATA: frozenset({250}),
+    Verb.END_DATA: _FINE,
     Verb.RSET: frozenset({250}),
     Verb.QUIT: frozenset({221}),
 }
