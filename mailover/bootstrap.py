@@ -129,9 +129,9 @@ class House:
 
     def run(self) -> None:
         """Run until SIGTERM or Ctrl-C."""
-        self._start_watching()
-        _log.info("the API answers at %s", self.api.url)
         try:
+            self._start_watching()
+            _log.info("the API answers at %s", self.api.url)
             self.api.run()
         finally:
             self._stop_watching()

@@ -1,6 +1,7 @@
 """Commands that stay: run (the agent) and demo."""
 
 import logging
+import signal
 import sys
 
 import click
@@ -20,6 +21,9 @@ def run(session: Session, log_level: str) -> None:
     logging.basicConfig(
         level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(OK))  # until the server takes it over
     settings = session.settings
     for warning in warnings(settings, session.path):
         logging.getLogger("mailover.config").warning("%s", warning)

@@ -37,7 +37,8 @@ def _readable_secrets(path: Path | None) -> Iterator[str]:
     if path is None or not path.stat().st_mode & _OTHERS_MAY_READ:
         return
     document = tomllib.loads(path.read_text(encoding="utf-8"))
-    if any(key in table for _, model, table in tables(document) for key in secret_keys(model)):
+    kept = (str(table[key]) for _, model, table in tables(document) for key in secret_keys(model) if key in table)
+    if any(not value.startswith("sqlite:") for value in kept):
         yield f"{path}: holds secrets and others may read it; chmod 600 it, or move the secrets to files of their own"
 
 
