@@ -97,17 +97,18 @@ def create_app(
     app.url_map.merge_slashes = False
     feed = Feed(service.store, source)
     follower = Follower(service, gate.refresh, feed.refresh)
+    room = WaitingRoom(service, seats)
     app.extensions[EXTENSION] = Parts(
         service=service,
         gate=gate,
-        room=WaitingRoom(service, seats),
+        room=room,
         feed=feed,
         follower=follower,
         rates=Rates(),
         source=source,
         mask=mask,
     )
-    app.extensions[metrics.EXTENSION] = metrics.registry_of(service)
+    app.extensions[metrics.EXTENSION] = metrics.registry_of(service, lambda: room.seated)
     app.before_request(_admit)
     app.before_request(_read_whole)
     repeats.install(app)

@@ -1,6 +1,6 @@
 """`GET /metrics`: the snapshot in Prometheus' words, on a registry of its own. Labels come from the config only."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from flask import Response, current_app, request
 from flask_openapi.blueprint import APIBlueprint
@@ -29,10 +29,10 @@ def metrics() -> Response:
     return Response(encode(registry), content_type=content_type)
 
 
-def registry_of(service: Service) -> CollectorRegistry:
+def registry_of(service: Service, seated: Callable[[], int]) -> CollectorRegistry:
     """A registry that reads the service's snapshot when it is asked, and counts flips from now on."""
     registry = CollectorRegistry()
-    registry.register(_FleetCollector(service))
+    registry.register(_FleetCollector(service, seated))
     flips = Counter(
         "mailover_failovers",
         "Changes of a stream's provider since the process started.",
@@ -53,8 +53,9 @@ def registry_of(service: Service) -> CollectorRegistry:
 
 
 class _FleetCollector(Collector):
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, seated: Callable[[], int]) -> None:
         self._service = service
+        self._seated = seated
 
     def collect(self) -> Iterator[Metric]:
         snapshot = self._service.snapshot
@@ -78,4 +79,7 @@ class _FleetCollector(Collector):
             "Since when nothing is decided or recorded; 0 while all is well.",
             value=float(self._service.stale_seconds() or 0),
         )
-        yield from (up, state, active, epoch, decided)
+        waiting = GaugeMetricFamily(
+            "mailover_waiting_clients", "Readers that wait for a change, streams included.", value=float(self._seated())
+        )
+        yield from (up, state, active, epoch, decided, waiting)

@@ -17,7 +17,8 @@ class WaitingRoom:
     def __init__(self, service: Service, seats: int = SEATS) -> None:
         """At most `seats` readers wait at a time."""
         self._service = service
-        self._free = seats
+        self._seats = seats
+        self._seated = 0
         self._changed = threading.Condition()
         self._bells: set[Callable[[], None]] = set()
         self._told = service.snapshot.flags
@@ -30,22 +31,22 @@ class WaitingRoom:
         return self._service.snapshot
 
     @property
-    def free(self) -> int:
-        """How many seats are left."""
-        return self._free
+    def seated(self) -> int:
+        """How many wait now."""
+        return self._seated
 
     def enter(self) -> bool:
         """Take a seat; False when there is none, or the house closes."""
         with self._changed:
-            if self._free == 0 or self.closing:
+            if self._seated >= self._seats or self.closing:
                 return False
-            self._free -= 1
+            self._seated += 1
             return True
 
     def leave(self) -> None:
         """Give the seat back."""
         with self._changed:
-            self._free += 1
+            self._seated -= 1
 
     def sit(self, wait: Wait) -> Answer:
         """Wait in this thread until the flag changes, the time is over or the house closes."""

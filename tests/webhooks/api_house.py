@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from promises import Promises
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from mailover.clock import SystemClock
@@ -150,12 +151,17 @@ class Api:
     def __init__(self, url: str, session: requests.Session) -> None:
         self.url = url
         self._session = session
+        self._promises = Promises({"paths": {}})
+        key = None if self.get("/openapi.json", scope=None).ok else "read"
+        self._promises = Promises(self.get("/openapi.json", scope=key).json())
 
     def call(
         self, method: str, path: str, *, scope: str | None = "read", headers: Mapping[str, str] = {}, **more: Any
     ) -> requests.Response:
         bearer = {"Authorization": f"Bearer {SECRETS[scope]}"} if scope else {}
-        return self._session.request(method, self.url + path, headers={**bearer, **headers}, timeout=30, **more)
+        answer = self._session.request(method, self.url + path, headers={**bearer, **headers}, timeout=30, **more)
+        self._promises.hold(answer)
+        return answer
 
     def get(self, path: str, **more: Any) -> requests.Response:
         return self.call("GET", path, **more)

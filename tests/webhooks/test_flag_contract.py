@@ -103,12 +103,12 @@ def in_background(call: Callable[[], requests.Response]) -> Callable[[], request
     return wait
 
 
-def until_parked(house: House, seats: int) -> None:
-    """Wait until so many seats are left."""
+def until_seated(house: House, readers: int) -> None:
+    """Wait until so many readers wait."""
     deadline = time.monotonic() + 10
-    while house.parts.room.free != seats and time.monotonic() < deadline:
+    while house.parts.room.seated != readers and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert house.parts.room.free == seats
+    assert house.parts.room.seated == readers
 
 
 @pytest.mark.parametrize("by", ["epoch", "preference"])
@@ -128,14 +128,14 @@ def test_a_waiting_reader_is_told_of_a_flip_at_once(api: Api, house: House, by: 
                 timeout=40,
             )
         )
-    until_parked(house, 99)
+    until_seated(house, 1)
     began = time.monotonic()
     house.fail("postmark")
     told = waiting()
     assert time.monotonic() - began < 5
     assert told.json()["provider"] == "sendgrid"
     assert told.json()["epoch"] > epoch
-    until_parked(house, 100)
+    until_seated(house, 0)
 
 
 def test_without_a_free_seat_the_present_flag_is_told_at_once(api: Api, house: House) -> None:

@@ -1,0 +1,33 @@
+"""Holds real answers against the OpenAPI document: status, content type and shape of everything the tests meet."""
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from jsonschema import Draft202012Validator
+
+
+class Promises:
+    """What the document says of each route."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._document = document
+        self._routes = [
+            (re.compile(re.sub(r"\{[^}]+\}", "[^/]+", path)), item) for path, item in document["paths"].items()
+        ]
+
+    def hold(self, answer: requests.Response) -> None:
+        """Fail when the answer is not what the document promises; other paths and methods promise nothing."""
+        path = urlsplit(answer.url).path
+        item = next((item for pattern, item in self._routes if pattern.fullmatch(path)), {})
+        operation = item.get((answer.request.method or "").lower())
+        if operation is None or answer.status_code == 405:
+            return
+        promised = operation["responses"].get(str(answer.status_code))
+        assert promised is not None, f"{answer.request.method} {path} promises no {answer.status_code}"
+        content_type = answer.headers.get("Content-Type", "").partition(";")[0]
+        if answer.status_code == 304 or content_type == "text/plain":
+            return
+        schema = promised["content"][content_type]["schema"]
+        Draft202012Validator({**schema, "components": self._document["components"]}).validate(answer.json())
