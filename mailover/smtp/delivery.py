@@ -38,7 +38,7 @@ class Delivery:
         """MAIL and RCPT. Raises SessionError when no recipient is taken."""
         await self._transact([self._mail(size=None, eight_bit=False), *self._rcpts()])
 
-    async def send(self, message: bytes) -> None:
+    async def send(self, message: bytes, *, patience: float | None = None) -> None:
         """The whole transaction. Raises SessionError when nothing was accepted, or nobody knows."""
         data = body(message)
         eight_bit = not data.isascii()
@@ -47,7 +47,10 @@ class Delivery:
         await self._transact([mail, *self._rcpts(), command(Verb.DATA)])
         await self._wire.at(Stage.DATA, self._body(data))
         self._wire.record.succeeded(Stage.DATA)
-        await self._end()
+        if patience is not None:
+            self._wire.extend(patience)
+        await self._wire.at(Stage.END_DATA, self._verdict())
+        self._wire.record.succeeded(Stage.END_DATA)
 
     def _check(self, *, size: int, eight_bit: bool) -> None:
         """What is known to be refused is not sent."""
@@ -140,11 +143,6 @@ class Delivery:
             await wire.connected.write(data[start : start + _BODY_PIECE])
         await asyncio.sleep(0)  # a server that hangs up now is noticed before the dot makes its hanging up ambiguous
         await wire.say(Command(verb=Verb.END_DATA, wire=b".\r\n"))
-
-    async def _end(self) -> None:
-        wire = self._wire
-        await wire.at(Stage.END_DATA, self._verdict())
-        wire.record.succeeded(Stage.END_DATA)
 
     async def _verdict(self) -> None:
         answer = await self._wire.hear(Stage.END_DATA)

@@ -98,9 +98,13 @@ class Session:
         """MAIL and RCPT without DATA, to learn whether this server would take a message."""
         await Delivery(self._wire, envelope).offer()
 
-    async def send(self, envelope: Envelope, message: bytes) -> None:
-        """A message to all recipients that the server takes. An `ambiguous` failure means: perhaps accepted."""
-        await Delivery(self._wire, envelope).send(message)
+    async def send(self, envelope: Envelope, message: bytes, *, patience: float | None = None) -> None:
+        """A message to all recipients that the server takes. An `ambiguous` failure means: perhaps accepted.
+
+        `patience` is how many seconds the reply to the final dot is waited for, instead of what is left of the rest:
+        giving up there may deliver twice, so RFC 5321 section 4.5.3.2.6 asks senders for ten minutes.
+        """
+        await Delivery(self._wire, envelope).send(message, patience=patience)
 
     async def reset(self) -> None:
         """Forget the transaction begun, and see whether the server is still there."""

@@ -166,6 +166,26 @@ def test_what_a_server_says_behind_its_acceptance_does_not_undo_it() -> None:
         assert talk(server.port, until=Stage.END_DATA, deadline=5).transcript.ok
 
 
+def test_the_last_reply_may_be_given_more_time_than_the_rest() -> None:
+    def think(peer: Peer) -> object:
+        peer.stopped.wait(0.6)
+        return say("250 2.0.0 queued")(peer)
+
+    async def send(port: int, patience: float | None) -> Session:
+        session = Session(Endpoint(host="127.0.0.1", port=port, tls=TlsMode.NONE), resolver=Resolver(), deadline=0.4)
+        await session.open()
+        try:
+            await session.send(THREE, MESSAGE, patience=patience)
+        finally:
+            session.close()
+        return session
+
+    with HostileServer(smtp({"dot": think})) as server:
+        assert asyncio.run(send(server.port, 5)).transcript(None).reached is Stage.END_DATA
+        with pytest.raises(SessionError, match="may or may not"):
+            asyncio.run(send(server.port, None))
+
+
 def test_no_message_is_finished_for_nobody() -> None:
     """A server that wants a body though it refused every recipient gets none, not even an empty one."""
     got: list[bytes] = []
