@@ -179,6 +179,8 @@ class Probation:
     depth: Depth
     kind: FailureKind
     until: datetime
+    trial_interval: timedelta = timedelta(0)
+    """The one that led to the closing: should it reopen, the next ones are longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 Reports never touch the runs: those are the probes' own. A reporter that probes contradict is not heard for a while.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -149,25 +149,33 @@ class Vote:
 def outvoted(draft: Draft, breaker: Breaker, depth: Depth) -> Vote | None:
     """The vote when a strict majority of voters says that this depth fails, else None.
 
-    Where scheduled probes look (port, login) a lone voter is not enough: the verification has asked the probes.
+    Where scheduled probes look (port, login) a lone voter is not enough: the verification has asked the probes. A
+    reporter with too few outcomes to vote still speaks against, when its mail has come through since.
     """
     if not breaker.ballots:
         return None
     policy, quiet = draft.policy.reports, sight.noisy(draft)
-    since = draft.now - policy.ballot_window
-    heard: list[Outcome] = []
-    voters = failing = 0
-    for outcomes in breaker.ballots.values():
-        theirs = [o for o in _at_depth(outcomes, depth, since) if not (quiet and o.silent)]
-        bad = sum(not outcome.ok for outcome in theirs)
-        if len(theirs) >= policy.ballot_minimum:
-            voters += 1
-            failing += bad >= policy.ballot_failures and bad >= policy.ballot_ratio * len(theirs)
-            heard += theirs
-    if failing * 2 <= voters or (voters == 1 and depth <= Depth.LOGIN):
+    oldest = draft.now - policy.ballot_window
+    heard = [
+        [o for o in _at_depth(outcomes, depth, oldest) if not (quiet and o.silent)]
+        for outcomes in breaker.ballots.values()
+    ]
+    voters = [theirs for theirs in heard if len(theirs) >= policy.ballot_minimum]
+    failing = [theirs for theirs in voters if _fails(theirs, policy)]
+    failures = [outcome.at for theirs in voters for outcome in theirs if not outcome.ok]
+    if not failing or (len(voters) == 1 and depth <= Depth.LOGIN):
         return None
-    failures = [outcome.at for outcome in heard if not outcome.ok]
-    return Vote(share=len(failures) / len(heard), since=min(failures), until=max(failures))
+    since = min(failures)
+    too_few = [theirs for theirs in heard if theirs and len(theirs) < policy.ballot_minimum]
+    against = sum(theirs[-1].ok and theirs[-1].at >= since for theirs in too_few)
+    if len(failing) * 2 <= len(voters) + against:
+        return None
+    return Vote(share=len(failures) / sum(map(len, voters)), since=since, until=max(failures))
+
+
+def _fails(theirs: Sequence[Outcome], policy: ReportPolicy) -> bool:
+    bad = sum(not outcome.ok for outcome in theirs)
+    return bad >= policy.ballot_failures and bad >= policy.ballot_ratio * len(theirs)
 
 
 def _at_depth(outcomes: Iterable[Outcome], depth: Depth, since: datetime) -> Iterable[Outcome]:

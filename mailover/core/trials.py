@@ -41,7 +41,7 @@ def open_breaker(
         because=sentence,
         share=share,
     )
-    interval = _first_interval(draft, name, opening)
+    interval = _first_interval(draft, breaker, opening)
     if not opening.closes_by_rate:
         opening = replace(opening, trial_interval=interval, trial_at=now + interval)
     draft.put(replace(opened, opening=opening))
@@ -82,8 +82,10 @@ def _relapses(draft: Draft, breaker: Breaker, *, leads: bool) -> tuple[Relapse, 
     return kept
 
 
-def _first_interval(draft: Draft, provider: str, opening: Opening) -> timedelta:
-    policy = draft.policy.breaker
+def _first_interval(draft: Draft, breaker: Breaker, opening: Opening) -> timedelta:
+    policy, provider, probation = draft.policy.breaker, breaker.provider, breaker.probation
+    if opening.cause is Cause.PROBATION and probation is not None:
+        return _next_interval(draft, replace(opening, trial_interval=max(probation.trial_interval, policy.open_for)))
     if opening.kind is FailureKind.QUOTA:
         reset = datetime.combine(draft.now.date(), draft.provider(provider).quota_resets, tzinfo=draft.now.tzinfo)
         return (reset if reset > draft.now else reset + timedelta(days=1)) - draft.now
@@ -126,9 +128,12 @@ def advance(draft: Draft, breaker: Breaker) -> None:
 
 
 def _due_at(draft: Draft, breaker: Breaker, opening: Opening) -> datetime | None:
-    """When the next trial is due. With every provider down open times don't apply, but lock-outs still threaten."""
+    """When the next trial is due. With every provider down open times don't apply.
+
+    But lock-outs still threaten, and trials that closed a breaker which mail then reopened have proved nothing.
+    """
     due = opening.trial_at
-    if due is None or opening.kind is FailureKind.AUTH:
+    if due is None or opening.kind is FailureKind.AUTH or opening.cause is Cause.PROBATION:
         return due
     name = breaker.provider
     exhausted = any(s.exhausted_since is not None and name in draft.order_of(n) for n, s in draft.streams.items())
@@ -261,7 +266,10 @@ def _close(draft: Draft, breaker: Breaker, signal: Signal, because: str, reached
         seconds = round((now - opening.at).total_seconds(), 3)
         if reached < opening.depth:
             until = now + draft.policy.breaker.failback_after
-            closed = replace(closed, probation=Probation(depth=opening.depth, kind=opening.kind, until=until))
+            probation = Probation(
+                depth=opening.depth, kind=opening.kind, until=until, trial_interval=opening.trial_interval
+            )
+            closed = replace(closed, probation=probation)
             because = f"{because}; on probation until {rfc3339(until)}, since no probe reaches {opening.depth.word}"
         because = f"{because}, out for {span_words(now - opening.at)}"
     draft.put(closed)
