@@ -20,7 +20,7 @@ from mailover.smtp.dial import dial
 from mailover.smtp.endpoint import Credentials, Endpoint, Envelope, TlsMode
 from mailover.smtp.protocol import Meaning, State
 from mailover.smtp.replies import ProtocolError
-from mailover.smtp.stream import Stream
+from mailover.smtp.stream import PeerClosedError, Stream
 from mailover.smtp.tls import context_for, facts_of
 from mailover.smtp.transcript import Transcript
 from mailover.smtp.wire import Wire
@@ -182,7 +182,7 @@ class Session:
                 raise
             try:
                 await wire.ask(Stage.EHLO, command(Verb.HELO, name))
-            except NegativeReplyError:
+            except (NegativeReplyError, PeerClosedError, ConnectionError):
                 raise refused from None
             wire.record.capabilities = Capabilities()
             return
