@@ -61,7 +61,8 @@ async def _connects(reference: Reference, resolver: Resolver) -> bool:
         return False
     try:
         sock, _ = await dial(resolution.addresses, reference.port, [])
-    except NoneAnsweredError:
-        return False
+    except NoneAnsweredError as exc:
+        # a reset, unlike a refusal, comes after the handshake
+        return isinstance(exc.error, ConnectionResetError)
     sock.close()
     return True
