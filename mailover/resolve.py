@@ -102,15 +102,16 @@ class Resolver:
         kept = self._kept.get(name)
         if kept is not None and self._now() < kept.fresh_until:
             return kept.resolution
+        lifetime = self._lifetime if within is None else min(within, self._lifetime)
         try:
-            async with asyncio.timeout(self._lifetime if within is None else min(within, self._lifetime)):
-                return await self._ask(name)
+            async with asyncio.timeout(lifetime):
+                return await self._ask(name, lifetime)
         except (_NoSuchNameError, dns.resolver.NoAnswer):
             return Resolution(outcome=Outcome.ABSENT, because=f"{host} does not exist or has no address")
         except (dns.exception.DNSException, AllFailedError, OSError, ValueError) as exc:
             return self._last_good(name, f"the name servers gave no answer for {host}: {_reason(exc)}")
 
-    async def _ask(self, name: str) -> Resolution:
+    async def _ask(self, name: str, lifetime: float) -> Resolution:
         try:
             question = dns.name.from_text(name + ".")
         except (dns.exception.DNSException, UnicodeError):
@@ -118,7 +119,7 @@ class Resolver:
         servers = self._configured or self._system_servers.value
         if not servers:
             return self._last_good(name, "no name server is configured (/etc/resolv.conf has none)")
-        records = await _both_families(servers, question, self._lifetime)
+        records = await _both_families(servers, question, lifetime)
         resolution = Resolution(outcome=Outcome.FOUND, addresses=records.addresses)
         fresh_for = min(max(records.ttl, _TTL_FLOOR), _TTL_CEILING)
         self._kept[name] = _Kept(resolution=resolution, fresh_until=self._now() + fresh_for)
@@ -139,9 +140,12 @@ async def _both_families(servers: Sequence[tuple[str, int]], name: dns.name.Name
     four = asyncio.create_task(_records(servers, name, dns.rdatatype.A, lifetime))
     six = asyncio.create_task(_records(servers, name, dns.rdatatype.AAAA, lifetime))
     try:
-        done, unanswered = await asyncio.wait({four, six}, return_when=asyncio.FIRST_COMPLETED)
-        if unanswered and not _says_no_such_name(done):
-            await asyncio.wait(unanswered, timeout=_RESOLUTION_DELAY if _has_addresses(four) else None)
+        await asyncio.wait({four, six}, return_when=asyncio.FIRST_COMPLETED)
+        if not four.done():
+            # also when AAAA says "no such name": some servers say it of every type but A
+            await asyncio.wait({four}, timeout=lifetime / 2 if _has_addresses(six) else None)
+        if four.done() and not _says_no_such_name(four):
+            await asyncio.wait({six}, timeout=_RESOLUTION_DELAY if _has_addresses(four) else None)
         answers = [task.result() for task in (six, four) if _has_addresses(task)]
         if answers:
             turns = itertools.chain.from_iterable(itertools.zip_longest(*(answer.addresses for answer in answers)))
@@ -161,8 +165,8 @@ def _has_addresses(task: asyncio.Task[_Records]) -> bool:
     return task.done() and task.exception() is None and bool(task.result().addresses)
 
 
-def _says_no_such_name(tasks: Iterable[asyncio.Task[_Records]]) -> bool:
-    return any(isinstance(task.exception(), _NoSuchNameError) for task in tasks)
+def _says_no_such_name(task: asyncio.Task[_Records]) -> bool:
+    return isinstance(task.exception(), _NoSuchNameError)
 
 
 async def _records(

@@ -130,6 +130,22 @@ def test_mute_aaaa_records_do_not_delay_the_a_records() -> None:
     assert time.monotonic() - began < 1
 
 
+def test_no_such_name_for_aaaa_alone_is_not_believed() -> None:
+    def half_wrong(question: dns.message.Message) -> dns.message.Message:
+        if is_aaaa(question):
+            return refusal(question, dns.rcode.NXDOMAIN)
+        time.sleep(0.1)
+        return good(question)
+
+    with HostileNames(half_wrong) as names:
+        assert resolve(asking(names, lifetime=3)).outcome is Outcome.FOUND
+
+
+def test_mute_a_records_do_not_hide_the_aaaa_records() -> None:
+    with HostileNames(lambda question: good(question) if is_aaaa(question) else None) as names:
+        assert resolve(asking(names)).addresses == ("2001:db8::1",)
+
+
 def test_a_name_with_only_ipv6_is_found() -> None:
     with HostileNames(lambda question: records(question, "2001:db8::1")) as names:
         assert resolve(asking(names)).addresses == ("2001:db8::1",)

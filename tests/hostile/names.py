@@ -28,10 +28,7 @@ class HostileNames:
         self._over_tcp = over_tcp
         self.asked: list[str] = []
         self._threads: list[threading.Thread] = []
-        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._udp.bind(("127.0.0.1", 0))
-        self._tcp = socket.socket()
-        self._tcp.bind(self._udp.getsockname())
+        self._udp, self._tcp = _two_on_one_port()
         self._tcp.listen()
         self._open: list[socket.socket] = []
         self.address = f"127.0.0.1:{self._udp.getsockname()[1]}"
@@ -90,6 +87,20 @@ class HostileNames:
         self.asked.append(question.question[0].to_text())
         answer = answering(question)
         return answer.to_wire() if isinstance(answer, dns.message.Message) else answer
+
+
+def _two_on_one_port() -> tuple[socket.socket, socket.socket]:
+    """A UDP and a TCP socket on the same free port; a port free for one may be taken for the other."""
+    while True:
+        udp, tcp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket()
+        udp.bind(("127.0.0.1", 0))
+        try:
+            tcp.bind(udp.getsockname())
+        except OSError:
+            udp.close()
+            tcp.close()
+        else:
+            return udp, tcp
 
 
 def records(question: dns.message.Message, *addresses: str, ttl: int = 300) -> dns.message.Message:
