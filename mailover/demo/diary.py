@@ -12,6 +12,9 @@ from mailover.core.decide import Decision
 from mailover.core.events import Event, EventType
 from mailover.service import Snapshot
 
+_GLANCE = 0.05
+"""Seconds between two looks at the diary while waiting."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
@@ -35,7 +38,7 @@ class Diary:
     now: Callable[[], float] = time.monotonic
     _entries: list[Entry] = field(default_factory=list)
     _readers: list[Callable[[Entry], None]] = field(default_factory=list)
-    _written: threading.Condition = field(default_factory=threading.Condition)
+    _pen: threading.RLock = field(default_factory=threading.RLock)
     _began: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -49,12 +52,12 @@ class Diary:
     @property
     def entries(self) -> tuple[Entry, ...]:
         """All so far."""
-        with self._written:
+        with self._pen:
             return tuple(self._entries)
 
     def follow(self, reader: Callable[[Entry], None]) -> None:
         """Hand every entry to `reader`: the past ones now, further ones in the writer's thread."""
-        with self._written:
+        with self._pen:
             for entry in self._entries:
                 reader(entry)
             self._readers.append(reader)
@@ -68,23 +71,23 @@ class Diary:
         """Something that the demo itself did or says."""
         return self._write(text, None)
 
-    def wait_for(self, kind: EventType, *, after: Entry, within: float) -> Entry | None:
+    def wait_for(
+        self, kind: EventType, *, after: Entry, within: float, sleep: Callable[[float], None] = time.sleep
+    ) -> Entry | None:
         """The first event of this type after an entry, None when there is none within that many seconds."""
         until = self.now() + within
-        with self._written:
-            while True:
-                since = self._entries.index(after) + 1
-                found = next((entry for entry in self._entries[since:] if entry.tells(kind)), None)
-                left = until - self.now()
-                if found is not None or left <= 0:
-                    return found
-                self._written.wait(left)
+        while True:
+            entries = self.entries
+            found = next((entry for entry in entries[entries.index(after) + 1 :] if entry.tells(kind)), None)
+            left = until - self.now()
+            if found is not None or left <= 0:
+                return found
+            sleep(min(_GLANCE, left))
 
     def _write(self, text: str, event: Event | None) -> Entry:
-        with self._written:
+        with self._pen:
             entry = Entry(seconds=self.seconds, text=text, event=event)
             self._entries.append(entry)
             for reader in self._readers:
                 reader(entry)
-            self._written.notify_all()
         return entry

@@ -59,11 +59,11 @@ def play(scene: Scene, diary: Diary, pace: Pace, sleep: Callable[[float], None] 
     epoch = flag_of(scene).epoch
     scene.providers[first].behave(Behaviour.REFUSE)
     broken = diary.note(f"{first} breaks: it refuses connections now")
-    failed_over = diary.wait_for(EventType.FAILOVER_HAPPENED, after=broken, within=pace.patience)
+    failed_over = diary.wait_for(EventType.FAILOVER_HAPPENED, after=broken, within=pace.patience, sleep=sleep)
     sleep(pace.broken)
     scene.providers[first].behave(Behaviour.HEALTHY)
     mended = diary.note(f"{first} is mended; the flag returns when it has stayed healthy for a while")
-    failed_back = diary.wait_for(EventType.FAILBACK_HAPPENED, after=mended, within=pace.patience)
+    failed_back = diary.wait_for(EventType.FAILBACK_HAPPENED, after=mended, within=pace.patience, sleep=sleep)
     sleep(pace.closing)
     return Outcome(
         first_epoch=epoch,
