@@ -138,6 +138,7 @@ class Agent:
 
     def stop(self) -> None:
         """Stop watching; what is under way is given up."""
+        self._service.ignore(self._hear_decision)
         if self._loop is not None and self._stopping is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(timeout=_STOP_SECONDS)

@@ -2,6 +2,8 @@
 
 import logging
 import secrets
+import signal
+import threading
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
@@ -26,6 +28,7 @@ from mailover.config.watching import ImapSettings, MailboxKind, RoundTripSetting
 from mailover.core.decide import Decision
 from mailover.core.events import Event, Severity
 from mailover.errors import ConfigError
+from mailover.process import Supervisor, only_one
 from mailover.resolve import Resolver
 from mailover.secrets import mask
 from mailover.service import Service, Snapshot
@@ -116,24 +119,41 @@ def _imap_account(imap: ImapSettings) -> ImapAccount:
 class House:
     """Everything that runs, started from the bottom up and stopped from the top down."""
 
-    def __init__(
-        self, *, store: SqlStore, service: Service, agent: Agent, dispatcher: Dispatcher, api: ApiServer
-    ) -> None:
-        """Nothing runs yet, but the API's socket listens."""
+    def __init__(self, settings: Settings, clock: Clock, store: SqlStore) -> None:
+        """Nothing runs yet, but the API's socket listens. Raises OSError when the port is taken."""
+        listen = settings.server.listen
+        self._settings = settings
+        self._clock = clock
+        self._supervisor = Supervisor()
         self.store = store
-        self.service = service
-        self.agent = agent
-        self.dispatcher = dispatcher
-        self.api = api
-        service.listen(self._hear_decision)
+        self.service = Service(
+            store=store,
+            policy=policy(settings),
+            default_stream=settings.default_stream,
+            clock=clock,
+            identity=secrets.token_hex(3),
+            endpoints=lambda event: _routes(self._settings, event),
+        )
+        self._gate = Gate(_tokens(settings), store.tokens, loopback=listen.loopback)
+        source = f"mailover/{settings.server.instance}"
+        app = create_app(self.service, self._gate, source=source, mask=lambda text: _masked(self._settings, text))
+        self.agent = self._agent(settings)
+        self.dispatcher = Dispatcher(_couriers(settings, store, clock))
+        self.api = ApiServer(app, listen.host, listen.port)
+        self.service.listen(self._hear_decision)
 
-    def run(self) -> None:
-        """Run until SIGTERM or Ctrl-C."""
+    def run(self, reread: Callable[[], Settings] | None = None) -> None:
+        """Run until SIGTERM or Ctrl-C; on SIGHUP go on with what `reread` gives, or stay when it raises ConfigError."""
         try:
-            self._start_watching()
-            _log.info("the API answers at %s", self.api.url)
-            self.api.run()
+            with only_one(self._settings.storage.url.reveal()):
+                self._start_watching()
+                if reread is not None:
+                    signal.signal(signal.SIGHUP, lambda *_: self._reload_aside(reread))
+                _log.info("the API answers at %s", self.api.url)
+                self._supervisor.ready(f"the API answers at {self.api.url}")
+                self.api.run()
         finally:
+            self._supervisor.stopping()
             self._stop_watching()
 
     def start(self) -> None:
@@ -146,12 +166,52 @@ class House:
         self.api.stop()
         self._stop_watching()
 
+    def reload(self, settings: Settings) -> None:
+        """Go on with another config, whole or not at all. Raises ConfigError and stays as it was."""
+        for key, was, wanted in (
+            ("server.listen", self._settings.server.listen, settings.server.listen),
+            ("storage.url", self._settings.storage.url, settings.storage.url),
+        ):
+            if was != wanted:
+                raise ConfigError([f"{key}: cannot change while mailover runs; restart it"])
+        couriers = _couriers(settings, self.store, self._clock)
+        self.agent.stop()
+        try:
+            self.agent = self._agent(settings)
+            self.agent.start()
+        except OSError as error:
+            self.agent = self._agent(self._settings)
+            self.agent.start()
+            raise _sink_refused(error) from error
+        self._settings = settings
+        self._gate.use(_tokens(settings))
+        self.service.reload(policy(settings), settings.default_stream)
+        self.dispatcher.stop()
+        self.dispatcher = Dispatcher(couriers)
+        self.dispatcher.start()
+
+    def _agent(self, settings: Settings) -> Agent:
+        looked_at = watched(settings, resolver(settings), self._clock.now)
+        return Agent(self.service, looked_at, rhythm(settings))
+
+    def _reload_aside(self, reread: Callable[[], Settings]) -> None:
+        """A signal handler may not block the server it interrupts."""
+        threading.Thread(target=self._reload_safely, args=(reread,), name="mailover-reload").start()
+
+    def _reload_safely(self, reread: Callable[[], Settings]) -> None:
+        self._supervisor.reloading()
+        try:
+            self.reload(reread())
+            _log.info("the config was reloaded")
+        except ConfigError as error:
+            _log.error("the config was not reloaded, the old one stays: %s", "; ".join(error.problems))
+        self._supervisor.ready(f"the API answers at {self.api.url}")
+
     def _start_watching(self) -> None:
         try:
             self.agent.start()
         except OSError as error:
-            self.store.close()
-            raise ConfigError([f"round_trip.smtp.listen: {error.strerror or error}"]) from error
+            raise _sink_refused(error) from error
         self.service.start()
         self.dispatcher.start()
 
@@ -166,51 +226,40 @@ class House:
             _events.log(_LEVELS[event.severity], "%s: %s", event.type, event.because)
         if decision.events:
             self.dispatcher.wake()
+        self._supervisor.feed()
 
 
 def assemble(settings: Settings, *, clock: Clock | None = None) -> House:
     """Build the whole house. Raises ConfigError when a port is taken, StorageError when the store cannot be opened."""
-    clock = clock or SystemClock()
     store = open_store(settings.storage.url.reveal())
     try:
-        service = Service(
-            store=store,
-            policy=policy(settings),
-            default_stream=settings.default_stream,
-            clock=clock,
-            identity=secrets.token_hex(3),
-            endpoints=_routing(settings),
-        )
-        listen = settings.server.listen
-        gate = Gate(_tokens(settings), store.tokens, loopback=listen.loopback)
-        app = create_app(service, gate, source=f"mailover/{settings.server.instance}", mask=_masking(settings))
-        agent = Agent(service, watched(settings, resolver(settings), clock.now), rhythm(settings))
-        dispatcher = Dispatcher(_couriers(settings, store, clock))
-        api = ApiServer(app, listen.host, listen.port)
+        return House(settings, clock or SystemClock(), store)
     except OSError as error:
         store.close()
         raise ConfigError([f"server.listen: {settings.server.listen} cannot be used: {error.strerror}"]) from error
     except BaseException:
         store.close()
         raise
-    return House(store=store, service=service, agent=agent, dispatcher=dispatcher, api=api)
+
+
+def _sink_refused(error: OSError) -> ConfigError:
+    return ConfigError([f"round_trip.smtp.listen: cannot be used: {error.strerror or error}"])
 
 
 def _tokens(settings: Settings) -> list[Token]:
     return [token(name, each.token.reveal(), each.scopes) for name, each in settings.tokens.items()]
 
 
-def _masking(settings: Settings) -> Callable[[str], str]:
-    """What takes every secret of the config out of a foreign text."""
+def _masked(settings: Settings, text: str) -> str:
+    """A foreign text without any secret of the config."""
     known = [account.password.reveal() for account in settings.providers.values() if account.password is not None]
     known += [each.token.reveal() for each in settings.tokens.values()]
-    return lambda text: mask(text, known)
+    return mask(text, known)
 
 
-def _routing(settings: Settings) -> Callable[[Event], tuple[str, ...]]:
+def _routes(settings: Settings, event: Event) -> tuple[str, ...]:
     """Which outbox rows an event gets, in the same transaction that records it."""
-    slack = (_SLACK,) if settings.slack is not None else ()
-    return lambda event: slack if worth_telling(event) else ()
+    return (_SLACK,) if settings.slack is not None and worth_telling(event) else ()
 
 
 def _couriers(settings: Settings, store: SqlStore, clock: Clock) -> list[Courier]:

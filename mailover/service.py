@@ -125,7 +125,11 @@ class Service:
 
     def listen(self, listener: Listener) -> None:
         """Tell `listener` of every decision from now on."""
-        self._listeners.append(listener)
+        self._listeners = [*self._listeners, listener]
+
+    def ignore(self, listener: Listener) -> None:
+        """Tell `listener` nothing more."""
+        self._listeners = [each for each in self._listeners if each != listener]
 
     def offer_checks(self, checker: Checker) -> None:
         """The agent offers to run probes by hand."""

@@ -89,12 +89,16 @@ class Gate:
         self._loopback = loopback
         self.refresh()
 
+    def use(self, tokens: Sequence[Token]) -> None:
+        """Know these configured tokens from now on, and no others."""
+        self._configured = tuple(tokens)
+
     def refresh(self) -> None:
         """Read the store's tokens again; while it cannot be read the old ones stay."""
         try:
             found = tuple(self._read_stored())
         except StorageError as error:
-            _log.warning("the tokens could not be read: %s", error)
+            _log.debug("the tokens could not be read: %s", error)
             return
         self._stored = tuple(_as_token(each) for each in found)
 

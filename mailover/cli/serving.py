@@ -1,6 +1,7 @@
 """Commands that stay: run (the agent) and demo."""
 
 import logging
+import os
 import signal
 import sys
 
@@ -8,6 +9,7 @@ import click
 
 from mailover import bootstrap
 from mailover.cli.session import OK, UNHEALTHY, Session, guarded, pass_session
+from mailover.config import load
 from mailover.config.showing import warnings
 from mailover.demo.command import run_demo
 
@@ -27,8 +29,7 @@ def run(session: Session, log_level: str) -> None:
     settings = session.settings
     for warning in warnings(settings, session.path):
         logging.getLogger("mailover.config").warning("%s", warning)
-    house = bootstrap.assemble(settings)
-    house.run()
+    bootstrap.assemble(settings).run(lambda: load(session.path, os.environ))
 
 
 @click.command()
