@@ -87,10 +87,12 @@ def create_app(
     source: str = "mailover",
     mask: Callable[[str], str] = str,
     seats: int = SEATS,
+    rates: Rates | None = None,
 ) -> Application:
     """The application over a service. Its `Parts` follow the store in a thread until they are closed.
 
-    `source` is what events name as theirs, `mask` takes secrets out of foreign text, `seats` is how many may wait.
+    `source` is what events name as theirs, `mask` takes secrets out of foreign text, `seats` is how many may wait,
+    `rates` how often one caller may report.
     """
     app = Application(__name__, doc_ui=False, validation_error_callback=_invalid, static_folder=None)
     app.config.update(PROPAGATE_EXCEPTIONS=False, PROVIDE_AUTOMATIC_OPTIONS=False)
@@ -104,7 +106,7 @@ def create_app(
         room=room,
         feed=feed,
         follower=follower,
-        rates=Rates(),
+        rates=rates or Rates(),
         source=source,
         mask=mask,
     )

@@ -84,7 +84,7 @@ class Feed:
         try:
             found = self._read_on()
         except (StorageError, NotFoundError) as error:
-            _log.warning("the event log could not be read: %s", error)
+            _log.debug("the event log could not be read: %s", error)
             return
         if found:
             for bell in tuple(self._bells):
@@ -123,12 +123,21 @@ class Feed:
         return _chosen(newest_first[:position][::-1], place, choice)
 
     def replay(self, place: Place, choice: Choice) -> tuple[bytes, Place]:
-        """A page of what follows in the store. An id that it no longer has stands before all that it still has."""
+        """A page of what follows in the store; nothing while it cannot be read.
+
+        An id that it no longer has stands before all that it still has.
+        """
         try:
-            page = self._store.events(after=place.id, limit=_PAGE)
+            return _chosen(self._framed(self._page_after(place.id)), place, choice)
+        except StorageError as error:
+            _log.debug("the event log could not be read: %s", error)
+            return b"", place
+
+    def _page_after(self, event_id: str | None) -> Sequence[Event]:
+        try:
+            return self._store.events(after=event_id, limit=_PAGE).items
         except NotFoundError:
-            page = self._store.events(limit=_PAGE)
-        return _chosen(self._framed(page.items), place, choice)
+            return self._store.events(limit=_PAGE).items
 
     def hang(self, bell: Callable[[], None]) -> None:
         """Ring `bell` when something follows, from a foreign thread."""

@@ -1,10 +1,13 @@
 """One thread that keeps in memory what the servers need from the store, so that no reader waits for a database."""
 
+import logging
 import threading
 from collections.abc import Callable
 
 from mailover.core.decide import Decision
 from mailover.service import Service, Snapshot
+
+_log = logging.getLogger("mailover.webhooks")
 
 _INTERVAL = 2.0
 """Seconds; how late another agent's events and a revoked token are noticed."""
@@ -14,7 +17,7 @@ class Follower:
     """Runs its refreshers every two seconds, and at once when this agent made an event."""
 
     def __init__(self, service: Service, *refreshers: Callable[[], None]) -> None:
-        """Each refresher tells its own trouble and raises nothing."""
+        """`refreshers` read the store; what the store's own trouble means to them is theirs to say."""
         self._refreshers = refreshers
         self._due = threading.Event()
         self._stopped = False
@@ -41,4 +44,10 @@ class Follower:
             self._due.wait(_INTERVAL)
             self._due.clear()
             for refresh in self._refreshers:
-                refresh()
+                self._refresh(refresh)
+
+    def _refresh(self, refresh: Callable[[], None]) -> None:
+        try:
+            refresh()
+        except Exception:  # noqa: BLE001 - a thread that others count on must outlive any one failure
+            _log.exception("following the store failed")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from flask import Response, current_app, request
 from flask_openapi.blueprint import APIBlueprint
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, disable_created_metrics
 from prometheus_client.core import GaugeMetricFamily, Metric, StateSetMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
@@ -31,6 +31,7 @@ def metrics() -> Response:
 
 def registry_of(service: Service, seated: Callable[[], int]) -> CollectorRegistry:
     """A registry that reads the service's snapshot when it is asked, and counts flips from now on."""
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
     registry.register(_FleetCollector(service, seated))
     flips = Counter(

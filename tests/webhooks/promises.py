@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 
 class Promises:
@@ -20,7 +20,7 @@ class Promises:
     def hold(self, answer: requests.Response) -> None:
         """Fail when the answer is not what the document promises; other paths and methods promise nothing."""
         path = urlsplit(answer.url).path
-        item = next((item for pattern, item in self._routes if pattern.fullmatch(path)), {})
+        item: dict[str, Any] = next((item for pattern, item in self._routes if pattern.fullmatch(path)), {})
         operation = item.get((answer.request.method or "").lower())
         if operation is None or answer.status_code == 405:
             return

@@ -1,7 +1,7 @@
 """Orders, reports and logs, on both servers."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -182,8 +182,8 @@ def test_the_mailbox_hears_of_arrivals(api: Api, house: House) -> None:
     assert api.call("POST", post, scope="report", json=body).json() == {"expected": False}
     heard: list[object] = []
 
-    def inlet(*arrival: object) -> bool:
-        heard.append(arrival)
+    def inlet(provider: str, nonce: str, folder: str, headers: Mapping[str, str]) -> bool:
+        heard.append((provider, nonce, folder, headers))
         return True
 
     house.service.offer_mailbox(inlet)
