@@ -76,6 +76,8 @@ class _Item:
     heard: tuple[Heard, ...]
     command: Command | None
     answer: "Future[Decision] | None"
+    policy: tuple[Policy, str] | None = None
+    """Another policy and its default stream, to decide by from here on."""
 
 
 class Service:
@@ -168,9 +170,8 @@ class Service:
         return self._mailbox is not None and self._mailbox(provider, nonce, folder, headers)
 
     def reload(self, policy: Policy, default_stream: str) -> None:
-        """Decide by another policy from now on; the next decision settles what it adds and removes."""
-        self.snapshot = replace(self.snapshot, policy=policy, default_stream=default_stream)
-        self.hear()
+        """Decide by another policy from now on; returns when the fleet is settled by it."""
+        self._wait(_Item((), None, Future(), (policy, default_stream)), timeout=5.0)
 
     def stale_seconds(self) -> int | None:
         """Since how many seconds nothing is decided or recorded any more; None while all is well."""
@@ -198,6 +199,10 @@ class Service:
     def _drain(self, *, block: bool) -> bool:
         """Decide on what is queued, or on what the time has brought. False when told to stop."""
         items, going = self._take(block=block)
+        for item in items:
+            if item.policy is not None:
+                policy, default_stream = item.policy
+                self.snapshot = replace(self.snapshot, policy=policy, default_stream=default_stream)
         facts = [item for item in items if item.command is None]
         if facts or not items:
             self._answer(facts, tuple(h for item in facts for h in item.heard))
