@@ -24,17 +24,15 @@ SUSPENDED = (
                 "locked|closed|on hold|at risk|under review|not enabled|banned)"
             ),
             (
-                "(not allowed to send|sending disabled|unable to send).{0,30}(account .{0,25}(disabled|terminated|"
-                "suspended|closed)|activate|business verification|under review)"
+                "(not allowed to send|sending disabled|unable to send).{0,80}((account|domain) .{0,40}"
+                "(disabled|terminated|suspended|closed)|activate|business verification|under review)"
             ),
             (
                 "(smtp|sending|sender('s)?) (account|subaccount|service|domain) (is |has been |"
                 "was )?(not (yet )?activated|suspended|on hold)"
             ),
-            "outbound.{0,20}(disabled|suspended|blocked)",
+            "(outbound|outgoing).{0,20}(disabled|suspended|blocked|suspension)",
             "bad outbound sender",
-            "(account )?outbounds disabled",
-            "outgoing mail suspension",
             "tenant (has )?exceeded threshold",
             "spam abuse detected",
             "continuous invalid license",
@@ -50,7 +48,12 @@ SUSPENDED = (
     Rule(
         kind=FailureKind.SUSPENDED,
         because="the provider has suspended our account",
-        words=(r"^([45]\.\d+\.\d+ )?(your )?account (has been |is |was )?suspended",),
+        words=(
+            (
+                r"^([45]\.\d+\.\d+ )?(your |the )?(account|workspace|organi[sz]ation|project|team) "
+                "(has been |is |was )?suspended"
+            ),
+        ),
         stages=frozenset({Stage.MAIL, Stage.DATA, Stage.END_DATA}),
     ),
     Rule(
@@ -59,7 +62,7 @@ SUSPENDED = (
         words=(
             (
                 "(account|user|login|mailbox|domain|service|subscription|profile).{0,30}(disabled|suspended|"
-                "blocked|locked|deactivated|inactive|closed|expired|terminated|not active)"
+                "blocked|locked(?! by your organi)|deactivated|inactive|closed|expired|terminated|not active)"
             ),
             "sender address blocked",
         ),
@@ -86,13 +89,12 @@ QUOTA = (
             ("(daily|monthly|24[- ]hour|per[- ]day|per[- ]month|weekly) .{0,50}(quota|limit|exceed|allowance|maximum)"),
             r"\b(quota|limit|exceeded|reached|maximum)\b.{0,40}(per|a|for the|this|in (a|one)) (day|month|24)\b",
             "quotaexceeded",
-            "(exceeded|reached) your (messaging|message|sending|e?mail) limit",
+            "(exceeded|reached) your (messaging|message|sending|e?mail) limit(?!.{0,40}again soon)",
             "(sending|outgoing( e?mail)?|message|submission|send|plan|outbound|relay|subscription)s? (quota|allowance)",
-            "(sending|plan) limit(?!.{0,20}hour)",
+            "(sending|plan) limit(?!.{0,20}hour|.{0,40}again soon)",
             r"\(daily\)",
             r"\(sandbox\)",
-            "recipient limit exceeded$",
-            r"recipient limit exceeded\.?$",
+            "not allowed to send: recipient limit",
             "(trial|plan|free tier|subscription).{0,30}(expired|ended|over|exceeded|exhausted|limit)",
             "over (your )?plan",
             "(limite|quota) (journali|mensuel|d'envoi)",
@@ -137,6 +139,7 @@ RATE = (
             "too many (concurrent|simultaneous)",
             "(concurrent|simultaneous) (smtp )?(connections?|sessions?).{0,40}(exceed|limit|max|reached)",
             r"too much mail\b(?! data)",
+            "mail flood",
             "too many errors from your ip",
             "too many recipients (received|this|per|in the last|today)",
             "(to|too many) (too many )?recipients this hour",
@@ -156,6 +159,7 @@ RATE = (
             "zu viele (verbindungen|nachrichten)",
             "demasiad[oa]s (conexiones|mensajes)",
             "wait to send more",
+            "send again soon",
             "policy- ?sc0?1",
             "repeated bad requests",
             r"message from \(.{3,40}\) temporarily deferred",

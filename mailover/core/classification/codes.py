@@ -21,6 +21,7 @@ _EXACT: Mapping[str, FailureKind] = {
     "4.6": _K.MESSAGE,
     "4.14": _K.MESSAGE,
     "5.3": _K.MESSAGE,
+    "5.5": _K.PROTOCOL,
     "5.6": _K.AUTH,
     "7.2": _K.RECIPIENT,
     "7.7": _K.MESSAGE,
@@ -101,6 +102,8 @@ def kind_of_enhanced(enhanced: str | None, code: int | None, stage: Stage | None
     severity, subject, detail = _parts(enhanced)
     if severity not in {"4", "5"}:
         return None
+    if stage is Stage.AUTH and subject in {"1", "2"}:
+        return _K.AUTH
     if (subject, detail, stage) == ("1", "0", Stage.MAIL):
         return _K.POLICY
     temporary = severity == "4" or code in _TEMPORARY

@@ -15,11 +15,18 @@ ENVELOPE_OF_MESSAGE = (
         because="this message has too many recipients at once",
         words=(
             r"(?<!to )too many recipients?\b(?! (received|this hour|per |in the last|today))",
+            "recipient count exceed",
             "multiple destination domains",
             "domain policy size",
             "multiple (from|addresses in from)",
         ),
         not_at=UP_TO_LOGIN,
+    ),
+    Rule(
+        kind=FailureKind.MESSAGE,
+        because="a header of this message is missing or not well formed",
+        words=("transaction failed: ", "(empty|missing|duplicate) '?(from|to|date|subject)'? header"),
+        not_at=UP_TO_MAIL,
     ),
 )
 """Spoken before all rows about our account, whose words ("limit", "too many", "from") it shares."""
@@ -47,6 +54,7 @@ CONTENT = (
             "troppo grande",
             "(mail|message) loop",
             "routing loop",
+            r"\bloop (was )?(detected|found)",
             "hop count",
             r"exceeded \d+ hops",
             "too many hops",
@@ -134,7 +142,6 @@ CONTENT = (
             "conversion",
             "message integrity",
             "(missing final|expected ':'|illegal (address|semicolon)|unbalanced|domain (starts|contains|ends))",
-            "transaction failed: ",
             "message (was )?refused",
             r"message rejected\.?$",
             "journal",

@@ -10,6 +10,12 @@ LOGIN = (
         words=("(from|sender) (address )?.{0,40}not authori[sz]ed",),
     ),
     Rule(
+        kind=FailureKind.POLICY,
+        because="the provider does not let our address relay through it",
+        words=("credentials for (the )?relay",),
+        not_at=frozenset({Stage.AUTH}),
+    ),
+    Rule(
         kind=FailureKind.TRANSIENT,
         because="the provider cannot check logins at the moment",
         words=(

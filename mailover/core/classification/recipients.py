@@ -3,7 +3,7 @@
 Never a row here for words that may as well speak of our own account or address.
 """
 
-from mailover.core.classification.rule import Rule
+from mailover.core.classification.rule import UP_TO_MAIL, Rule
 from mailover.core.observations import FailureKind, Stage
 
 RECIPIENT_WISHES = (
@@ -76,6 +76,16 @@ RECIPIENT_WISHES = (
             "organi[sz]ation queue quota",
         ),
     ),
+    Rule(
+        kind=FailureKind.RECIPIENT,
+        because="the recipient's mailbox could not be written to",
+        words=(r"storedrv\.deliver\b",),
+    ),
+    Rule(
+        kind=FailureKind.RECIPIENT,
+        because="the provider no longer sends to this address",
+        words=("message rejected: address blacklisted",),
+    ),
 )
 
 MAILBOX = (
@@ -137,6 +147,12 @@ MAILBOX = (
             "recipient deferred because there is no mdb",
             "temporary domain failure",
         ),
+    ),
+    Rule(
+        kind=FailureKind.RECIPIENT,
+        because="the recipient's domain takes no mail",
+        words=("(host|domain|server).{0,20} does(n't| not) accept (any )?mail\\b",),
+        not_at=UP_TO_MAIL,
     ),
     Rule(
         kind=FailureKind.RECIPIENT,

@@ -14,6 +14,11 @@ SENDER_REFUSED = (
             "(domain|address) of (the )?sender",
         ),
     ),
+    Rule(
+        kind=FailureKind.POLICY,
+        because="the provider does not know the configuration that our messages name",
+        words=("configuration set .{0,60}(does not exist|not found|invalid)",),
+    ),
 )
 """Spoken before the rows about recipients: many servers refuse a sender only at RCPT, in much the same words."""
 

@@ -21,6 +21,13 @@ NO_SERVICE = (
         stages=GREETING,
         codes=("5",),
     ),
+    Rule(
+        kind=FailureKind.TRANSIENT,
+        because="the provider asks us to come back later",
+        words=("(try|retry|come back|essayer|reessayer) .{0,20}(later|plus tard)",),
+        stages=GREETING | {Stage.EHLO, Stage.MAIL},
+        codes=("5",),
+    ),
 )
 
 SERVICE = (
@@ -88,7 +95,7 @@ SERVICE = (
         kind=FailureKind.PROTOCOL,
         because="the two sides of the dialogue are out of step",
         words=(
-            "command (not )?(unrecogni[sz]ed|unknown|implemented|recogni[sz]ed|rejected)",
+            "command (not )?(unrecogni[sz]ed|unknown|implemented|recogni[sz]ed)",
             "(un(recogni[sz]ed|known|implemented)|bad|invalid) command",
             "bad sequence",
             "out of (sequence|order)",
