@@ -39,6 +39,7 @@ REFUSED = fault(FailureKind.CONNECTION, Stage.CONNECT, text="connection refused"
 SILENT = fault(FailureKind.TIMEOUT, Stage.CONNECT, text="timed out")
 BAD_LOGIN = fault(FailureKind.AUTH, Stage.AUTH, 535, "535 5.7.8 bad credentials")
 LOGIN_BUSY = fault(FailureKind.TRANSIENT, Stage.AUTH, 454, "454 try later")
+MAIL_BUSY = fault(FailureKind.TRANSIENT, Stage.MAIL, 451, "451 try later")
 SUSPENDED = fault(FailureKind.SUSPENDED, Stage.AUTH, 550, "550 account suspended")
 QUOTA = fault(FailureKind.QUOTA, Stage.MAIL, 451, "451 credits exhausted")
 THROTTLED = fault(FailureKind.RATE_LIMIT, Stage.AUTH, 454, "454 throttling")
@@ -190,9 +191,11 @@ class Story:
 
     def until_trial(self, provider: str) -> ProbeKind:
         """Let time pass until the provider's next trial starts; the probe it is made with."""
+        patience = self.now + timedelta(hours=3)
         while True:
             before = len(self.orders)
             assert self.wake_at is not None, "no trial is due"
+            assert self.wake_at < patience, "no trial comes"
             self.now = self.wake_at
             self.hear()
             for _, name, probe, purpose in self.orders[before:]:
