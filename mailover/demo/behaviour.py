@@ -1,14 +1,9 @@
-"""How a fake provider can behave, and the sessions that behave so. Values and aiosmtpd's hooks; no thread, no port."""
+"""How a fake provider can behave, and what it delivers. Values only; the sessions that behave so are in `sessions`."""
 
-import asyncio
-import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
-from typing import Any
-
-from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 
 class Behaviour(StrEnum):
@@ -78,106 +73,3 @@ class Delivered:
 
 Sink = Callable[[Delivered], None]
 """Where delivered messages go. It runs in the provider's own thread and may hold up that provider alone."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Desk:
-    """What all sessions of one provider share; belongs to the provider's own thread."""
-
-    name: str
-    username: str
-    password: str
-    sink: Sink | None
-    manner: Manner = Manner()
-    hits: Share
-    connections: int = 0
-    logins: int = 0
-    refused_logins: int = 0
-    messages: int = 0
-
-    def turns_away(self) -> bool:
-        """Whether this new connection gets 421 instead of a dialogue."""
-        self.connections += 1
-        match self.manner.behaviour:
-            case Behaviour.BUSY:
-                return True
-            case Behaviour.BROWN_OUT:
-                return self.hits.hit()
-            case _:
-                return False
-
-    def admit(self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, told: Any) -> AuthResult:
-        """Check a login. aiosmtpd answers a refused one only when it is marked as not handled yet."""
-        good = (
-            isinstance(told, LoginPassword)
-            and self.manner.behaviour is not Behaviour.AUTH
-            and hmac.compare_digest(told.login, self.username.encode())
-            and hmac.compare_digest(told.password, self.password.encode())
-        )
-        if good:
-            self.logins += 1
-            return AuthResult(success=True)
-        self.refused_logins += 1
-        return AuthResult(success=False, handled=False)
-
-
-class Hooks:
-    """aiosmtpd's view of a provider: only the hooks that can misbehave."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-
-    async def handle_EHLO(  # noqa: N802 -- aiosmtpd finds its hooks by these names
-        self, _server: SMTP, session: Session, _envelope: Envelope, hostname: str, responses: list[str]
-    ) -> list[str]:
-        """Slow providers take their time here, once in a session (the second EHLO follows STARTTLS)."""
-        manner = self._desk.manner
-        if manner.behaviour is Behaviour.SLOW and session.ssl is None:
-            await asyncio.sleep(manner.seconds)
-        session.host_name = hostname
-        return [*responses[:-1], "250-ENHANCEDSTATUSCODES", responses[-1]]
-
-    async def handle_MAIL(  # noqa: N802
-        self, _server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:
-        """Only customers may begin, and of these no paused account."""
-        if not session.authenticated:
-            return "530 5.7.0 Authentication required"
-        if self._desk.manner.behaviour is Behaviour.SUSPENDED:
-            return "554 5.7.1 Message rejected: Sending paused for this account"
-        envelope.mail_from = address
-        envelope.mail_options.extend(options)
-        return "250 2.1.0 OK"
-
-    async def handle_RCPT(  # noqa: N802
-        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:
-        """Some addresses are bad."""
-        if self._desk.manner.behaviour is Behaviour.RECIPIENT and self._desk.hits.hit():
-            return "550 5.1.1 The email account that you tried to reach does not exist"
-        envelope.rcpt_tos.append(address)
-        envelope.rcpt_options.extend(options)
-        return "250 2.1.5 OK"
-
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """After the final dot: refuse for now, lose, or deliver."""
-        desk = self._desk
-        if desk.manner.behaviour is Behaviour.THROTTLE:
-            return "454 4.7.0 Throttling failure: Maximum sending rate exceeded"
-        desk.messages += 1
-        if desk.sink is not None and desk.manner.behaviour is not Behaviour.LOSE:
-            content = envelope.content
-            desk.sink(
-                Delivered(
-                    provider=desk.name,
-                    sender=envelope.mail_from or "",
-                    recipients=tuple(envelope.rcpt_tos),
-                    content=content if isinstance(content, bytes) else (content or "").encode(),
-                    at=datetime.now(UTC),
-                )
-            )
-        return f"250 2.0.0 OK queued as {desk.name}-{desk.messages}"
-
-    async def handle_exception(self, error: Exception) -> str:
-        """Our own trouble (a sink that failed) is temporary and told without its text."""
-        return f"451 4.3.0 Local trouble ({type(error).__name__})"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from mailover.core.events import EventType
 from mailover.core.fleet import Flag
+from mailover.demo.application import Tally
 from mailover.demo.behaviour import Behaviour
 from mailover.demo.diary import Diary, Entry
 from mailover.demo.scene import STREAM, Scene
@@ -35,6 +36,9 @@ class Outcome:
     failed_over: Entry | None
     mended: Entry
     failed_back: Entry | None
+    tally: Tally
+    arrived: int
+    """How many of the application's messages reached the customer."""
 
     @property
     def complete(self) -> bool:
@@ -47,6 +51,7 @@ class Outcome:
             _moved("failed over", self.failed_over, self.broken, "the provider broke"),
             _moved("failed back", self.failed_back, self.mended, "it was mended"),
             f"the flag's epoch went from {self.first_epoch} to {self.last_epoch}; each step is one change of the flag",
+            tell_tally(self.tally, self.arrived),
         ]
 
 
@@ -65,6 +70,7 @@ def play(scene: Scene, diary: Diary, pace: Pace, sleep: Callable[[float], None] 
     mended = diary.note(f"{first} is mended; the flag returns when it has stayed healthy for a while")
     failed_back = diary.wait_for(EventType.FAILBACK_HAPPENED, after=mended, within=pace.patience, sleep=sleep)
     sleep(pace.closing)
+    scene.application.stop()
     return Outcome(
         first_epoch=epoch,
         last_epoch=flag_of(scene).epoch,
@@ -72,12 +78,23 @@ def play(scene: Scene, diary: Diary, pace: Pace, sleep: Callable[[float], None] 
         failed_over=failed_over,
         mended=mended,
         failed_back=failed_back,
+        tally=scene.application.tally,
+        arrived=scene.post.arrived,
     )
 
 
 def flag_of(scene: Scene) -> Flag:
     """The flag as readers see it now."""
     return scene.service.snapshot.flags[STREAM].flag
+
+
+def tell_tally(tally: Tally, arrived: int) -> str:
+    """What became of the application's messages, in one line."""
+    shares = ", ".join(f"{count} through {name}" for name, count in tally.sent.items())
+    told = f"the application sent {tally.total} messages ({shares or 'none'}), {arrived} arrived"
+    if tally.detours:
+        told += f"; {tally.detours} took a fallback before the flag had moved"
+    return f"{told}; {tally.stuck} stuck" if tally.stuck else told
 
 
 def wait_until_probed(scene: Scene, within: float, sleep: Callable[[float], None]) -> None:

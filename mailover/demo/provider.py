@@ -1,7 +1,7 @@
 """A fake provider: a real SMTP server on loopback, with TLS and AUTH, that can be told at any moment to misbehave.
 
-It runs in a thread of its own, so that blocking and asynchronous callers can both use it. What a behaviour means is in
-`behaviour`; nothing here knows of the agent.
+It runs in a thread of its own, so that blocking and asynchronous callers can both use it. What a behaviour means
+to a session is in `sessions`; nothing here knows of the agent.
 """
 
 import asyncio
@@ -13,10 +13,9 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Self
 
-from aiosmtpd.smtp import SMTP
-
 from mailover.demo.authority import Authority, shared_authority
-from mailover.demo.behaviour import Behaviour, Delivered, Desk, Hooks, Manner, Share, Sink
+from mailover.demo.behaviour import Behaviour, Delivered, Manner, Share, Sink
+from mailover.demo.sessions import Curt, Desk, Dialogue, Hooks
 from mailover.smtp import TlsMode
 
 __all__ = ["Behaviour", "Delivered", "Provider", "Sink"]
@@ -202,10 +201,10 @@ class Provider:
         """What a new connection meets."""
         if self._desk.turns_away():
             greeting = f"421 4.3.2 {self.name} is too busy, try again later\r\n".encode()
-            return _Curt(self._open, greeting)
+            return Curt(self._open, greeting)
         if self._desk.manner.behaviour is Behaviour.SILENT:
-            return _Curt(self._open, None)
-        return _Dialogue(self._hooks, self._open, **self._dialogue_options())
+            return Curt(self._open, None)
+        return Dialogue(self._hooks, self._open, **self._dialogue_options())
 
     def _dialogue_options(self) -> dict[str, Any]:
         starttls = self.tls is TlsMode.STARTTLS
@@ -220,45 +219,6 @@ class Provider:
             "authenticator": self._desk.admit,
             "enable_SMTPUTF8": True,
         }
-
-
-class _Curt(asyncio.Protocol):
-    """A server that says at most one thing."""
-
-    def __init__(self, book: set[asyncio.BaseTransport], greeting: bytes | None) -> None:
-        self._book = book
-        self._greeting = greeting
-        self._transport: asyncio.BaseTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-        self._book.add(transport)
-        if self._greeting is not None and isinstance(transport, asyncio.WriteTransport):
-            transport.write(self._greeting)
-            transport.close()
-
-    def connection_lost(self, _error: Exception | None) -> None:
-        if self._transport is not None:
-            self._book.discard(self._transport)
-
-
-class _Dialogue(SMTP):
-    """An SMTP session that can be cut from outside."""
-
-    def __init__(self, hooks: Hooks, book: set[asyncio.BaseTransport], **options: Any) -> None:
-        self._book = book
-        self._mine: list[asyncio.BaseTransport] = []
-        super().__init__(hooks, **options)
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Called again after STARTTLS, with the encrypted transport over the first one."""
-        self._mine.append(transport)
-        self._book.add(transport)
-        super().connection_made(transport)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._book.difference_update(self._mine)
-        super().connection_lost(error)
 
 
 def _forgive(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -1,9 +1,8 @@
-"""The demo's scene: three fake providers, a database in a temporary directory, the agent and its API, all on loopback.
+"""The demo's scene: three fake providers, the agent with its API and database, an application; all on loopback.
 
 Set up whole or not at all, and taken down without a trace. What is played on it is `play`'s and `keyboard`'s business.
 """
 
-import smtplib
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -16,9 +15,10 @@ from mailover import bootstrap
 from mailover.config import build
 from mailover.config import policy as policy_of
 from mailover.core.policy import Policy
+from mailover.demo.application import Application
 from mailover.demo.authority import shared_authority
-from mailover.demo.behaviour import Delivered, Sink
 from mailover.demo.diary import Diary
+from mailover.demo.post import Post
 from mailover.demo.provider import Provider
 from mailover.service import Service
 
@@ -28,7 +28,6 @@ USUAL_PORT = 8587
 
 _HOST = "127.0.0.1"
 _PROBE_ADDRESS = "probe@example.com"
-_FORWARDING_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +36,8 @@ class Scene:
 
     providers: Mapping[str, Provider]
     service: Service
+    application: Application
+    post: Post
     url: str
     moved: bool
     """Whether the usual port was taken, so that the API listens on another."""
@@ -48,8 +49,8 @@ def set_up(diary: Diary) -> Iterator[Scene]:
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mailover-demo-")))
         sink_port = free_port()
-        sink = forward_to(sink_port)
-        providers = {name: stack.enter_context(Provider(name, sink=sink)) for name in NAMES}
+        post = Post(probe_address=_PROBE_ADDRESS, host=_HOST, port=sink_port)
+        providers = {name: stack.enter_context(Provider(name, sink=post)) for name in NAMES}
         port = USUAL_PORT if is_free(USUAL_PORT) else 0
         settings = build(document(directory, providers, sink_port=sink_port, port=port), {})
         house = bootstrap.assemble(settings)
@@ -57,7 +58,17 @@ def set_up(diary: Diary) -> Iterator[Scene]:
         house.service.listen(diary.hear)
         stack.callback(house.stop)
         house.start()
-        yield Scene(providers=providers, service=house.service, url=house.api.url, moved=port != USUAL_PORT)
+        application = Application(house.api.url, providers, shared_authority().client_context())
+        stack.callback(application.stop)
+        application.start()
+        yield Scene(
+            providers=providers,
+            service=house.service,
+            application=application,
+            post=post,
+            url=house.api.url,
+            moved=port != USUAL_PORT,
+        )
 
 
 def document(
@@ -114,18 +125,6 @@ def impatient(policy: Policy) -> Policy:
         policy.breaker, auth_open_for_max=6 * seconds, suspended_open_for=5 * seconds, lost_open_for=5 * seconds
     )
     return replace(policy, breaker=breaker)
-
-
-def forward_to(port: int) -> Sink:
-    """A sink that hands every message for the probes' mailbox to the SMTP server there, as a provider's MTA would."""
-
-    def forward(message: Delivered) -> None:
-        if _PROBE_ADDRESS not in message.recipients:
-            return
-        with smtplib.SMTP(_HOST, port, local_hostname=f"{message.provider}.test", timeout=_FORWARDING_SECONDS) as mta:
-            mta.sendmail(message.sender, [_PROBE_ADDRESS], message.content)
-
-    return forward
 
 
 def is_free(port: int) -> bool:

@@ -15,7 +15,7 @@ from mailover.core.events import Severity
 from mailover.core.fleet import Flag, Mode
 from mailover.demo.behaviour import Behaviour
 from mailover.demo.diary import Diary, Entry
-from mailover.demo.play import flag_of
+from mailover.demo.play import flag_of, tell_tally
 from mailover.demo.scene import Scene
 
 _BREAKER_STYLE = {
@@ -26,7 +26,7 @@ _BREAKER_STYLE = {
 }
 _SEVERITY_STYLE = {Severity.INFO: "green", Severity.WARNING: "yellow", Severity.CRITICAL: "bold red"}
 _MODE_STYLE = {Mode.NORMAL: "bold green", Mode.EXHAUSTED: "bold red"}
-_LATEST = 10
+_LATEST = 8
 _FRAMES_PER_SECOND = 8
 
 
@@ -82,6 +82,7 @@ class Screen:
         return Group(
             self.table(),
             Panel(_flag_text(flag), title=f"the flag of {flag.stream}", title_align="left"),
+            Text(f" {tell_tally(self._scene.application.tally, self._scene.post.arrived)}"),
             Panel(Group(*latest), title=f"what happened, {self._diary.seconds:.0f} s", title_align="left"),
         )
 

@@ -107,6 +107,11 @@ def test_the_demo_fails_over_and_back_by_itself_also_when_its_port_is_taken(tmp_
     assert found is not None
     assert float(found[1]) < 10
     assert re.search(r"failed back from sendgrid to postmark \d+\.\d s after", done.stdout)
+    sent, arrived = map(
+        int, re.search(r"the application sent (\d+) messages \(.*\), (\d+) arrived", done.stdout).groups()
+    )
+    assert sent == arrived > 20
+    assert "stuck" not in done.stdout
     assert "Traceback" not in done.stdout
     assert list(tmp_path.iterdir()) == []
 
