@@ -33,7 +33,7 @@ def outcome(tmp_path: Path, ci: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize(("ci", "verdict"), [("", "1 skipped"), ("true", "1 failed")])
+@pytest.mark.parametrize(("ci", "verdict"), [("", "1 skipped"), ("true", "1 error")])
 def test_a_missing_peer_is_skipped_here_and_fails_in_ci(tmp_path: Path, ci: str, verdict: str) -> None:
     told = outcome(tmp_path, ci)
     assert verdict in told
