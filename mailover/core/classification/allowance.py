@@ -128,6 +128,7 @@ RATE = (
             "rate[- ]?limit",
             "ratelimit",
             "slow(ing)? down",
+            "again slower",
             "too (fast|quickly|frequent)",
             "frequency limit",
             "sending rate",

@@ -1,7 +1,7 @@
 """What is said of one message: its size, its content, its form. It blames nobody."""
 
 from mailover.core.classification.rule import UP_TO_LOGIN, UP_TO_MAIL, Rule
-from mailover.core.observations import FailureKind
+from mailover.core.observations import FailureKind, Stage
 
 ENVELOPE_OF_MESSAGE = (
     Rule(
@@ -53,7 +53,7 @@ CONTENT = (
             "muito grande",
             "troppo grande",
             "(mail|message) loop",
-            "routing loop",
+            "(routing|forwarding) loop",
             r"\bloop (was )?(detected|found)",
             "hop count",
             r"exceeded \d+ hops",
@@ -101,7 +101,6 @@ CONTENT = (
             "recurrent pattern",
             "spamassassin",
             "security polic",
-            "bulk advertis",
         ),
     ),
     Rule(
@@ -147,5 +146,12 @@ CONTENT = (
             "journal",
         ),
         not_at=UP_TO_MAIL,
+    ),
+    Rule(
+        kind=FailureKind.MESSAGE,
+        because="a filter took this message for spam",
+        words=("spam", r"\bbulk (e-?)?mail", "bulk.advertis", "mass mailer", "by our filter"),
+        # Before the content is sent, such words are said of who sends.
+        not_at=UP_TO_MAIL | {Stage.RCPT},
     ),
 )
