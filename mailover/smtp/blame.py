@@ -4,6 +4,7 @@ What a reply's words mean is `mailover.core.classify`; what a failure changes is
 """
 
 import errno
+import os
 import ssl
 from collections.abc import Callable, Mapping
 
@@ -123,5 +124,5 @@ def _kind_and_text(stage: Stage, error: Exception, seconds: float) -> tuple[Fail
     number = error.errno if isinstance(error, OSError) else None
     kind = FailureKind.LOCAL if number in _LOCAL_ERRNOS else FailureKind.CONNECTION
     name = errno.errorcode.get(number or 0, type(error).__name__)
-    words = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    words = os.strerror(number) if number else str(error)
     return kind, f"{words} ({name})"
