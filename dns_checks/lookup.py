@@ -1,0 +1,326 @@
+"""Every DNS question of the checks is asked here: UDP with EDNS, then TCP, under one absolute deadline per question.
+
+What the answers mean for mail is decided elsewhere; host names to dial are `mailover.resolve`'s business.
+"""
+
+import asyncio
+import ipaddress
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import dns.edns
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdatatype
+
+from dns_checks.answers import Absent, Answer, Found, Kind, R, Trouble, Unknown, name_from
+from mailover.racing import AllFailedError, first_of
+
+_TTL_FLOOR = 5.0
+_TTL_CEILING = 3600.0
+_PAYLOAD = 1232  # fits every path unfragmented (DNS flag day 2020)
+_ASKED_AGAIN_AFTER = 1.0  # a lost packet costs this much; an answer that is only slow still counts
+_MOST_ALIASES = 8
+_MOST_UNREAD = 16  # packets waiting to be looked at; a flood of forgeries is dropped, not stored
+_MUTE_FOR = 60.0
+_DNS_PORT = 53
+_HIGHEST_PORT = 65535
+_WITHOUT_EDNS = {dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS}
+_TROUBLES = {dns.rcode.SERVFAIL: Trouble.SERVFAIL, dns.rcode.REFUSED: Trouble.REFUSED}
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A name server's address."""
+
+    host: str
+    port: int = _DNS_PORT
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def server_from(text: str) -> Server:
+    """`address`, `address:port` or `[address]:port`. Raises ValueError."""
+    try:
+        return Server(str(ipaddress.ip_address(text.removeprefix("[").removesuffix("]"))))
+    except ValueError:
+        host, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdecimal() and 0 < int(port[:6]) <= _HIGHEST_PORT):
+        raise ValueError(f"not the address of a name server: {text!r}")
+    return Server(str(ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))), int(port))
+
+
+def system_servers(resolv_conf: str = "/etc/resolv.conf") -> tuple[Server, ...]:
+    """The name servers this machine asks; none when the file says none."""
+    try:
+        lines = Path(resolv_conf).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ()
+    named = (words[1] for words in map(str.split, lines) if len(words) > 1 and words[0] == "nameserver")
+    found = []
+    for text in named:
+        try:
+            found.append(Server(str(ipaddress.ip_address(text))))
+        except ValueError:
+            continue
+    return tuple(found)
+
+
+class _TroubleError(Exception):
+    """One server's reply that is no answer."""
+
+    def __init__(self, trouble: Trouble, text: str) -> None:
+        super().__init__(text)
+        self.trouble = trouble
+
+
+@dataclass(slots=True, kw_only=True)
+class _Question:
+    """One question while it is being asked."""
+
+    name: dns.name.Name
+    kind: str
+    complaints: dict[Server, _TroubleError] = field(default_factory=dict)
+    cut: bool = False
+    """A server said that its answer is too long for UDP."""
+
+
+class DnsLookup:
+    """A `Lookup` that asks name servers. It keeps no answers: see `Remembered`."""
+
+    def __init__(
+        self,
+        servers: Sequence[Server] | None = None,
+        *,
+        lifetime: float = 4.0,
+        recursive: bool = True,
+        at_once: int = 128,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`servers` instead of the system's; `lifetime` in seconds per question; at most `at_once` in the air.
+
+        Without `recursive` the servers are asked for what they hold with authority; anything else is `lame`.
+        """
+        self._servers = tuple(system_servers() if servers is None else servers)
+        self._lifetime = lifetime
+        self._recursive = recursive
+        self._room = asyncio.Semaphore(at_once)
+        self._now = now
+        self._heard: set[Server] = set()
+        self._mute_until: dict[Server, float] = {}
+
+    def authoritative(self, server: Server) -> "DnsLookup":
+        """The same, asking one authoritative server and nobody else."""
+        return DnsLookup((server,), lifetime=self._lifetime, recursive=False, now=self._now)
+
+    async def ask(self, name: str, kind: Kind[R]) -> Answer[R]:
+        """See `Lookup.ask`. A name that cannot be a domain name does not exist."""
+        absolute = _absolute(name)
+        if absolute is None:
+            return Absent(exists=False)
+        if not self._servers:
+            return Unknown(trouble=Trouble.UNREACHABLE, because="no name server is configured")
+        async with self._room:
+            servers = self._worth_asking()
+            if not servers:
+                mute = " and ".join(map(str, self._servers))
+                return Unknown(trouble=Trouble.SILENT, because=f"{mute} gave no reply to an earlier question")
+            question = _Question(name=absolute, kind=kind.name)
+            try:
+                async with asyncio.timeout(self._lifetime):
+                    return await self._follow(question, kind, servers)
+            except (AllFailedError, TimeoutError, _TroubleError) as exc:
+                return self._unknown(question, name, servers, exc)
+
+    def _worth_asking(self) -> list[Server]:
+        """Those that have answered first; those that have only ever been silent not at all, for a while."""
+        now = self._now()
+        asked = [server for server in self._servers if self._mute_until.get(server, now) <= now]
+        return sorted(asked, key=lambda server: server not in self._heard)
+
+    async def _follow(self, question: _Question, kind: Kind[R], servers: Sequence[Server]) -> Answer[R]:
+        """Ask, and ask again for the end of an alias that the server left open."""
+        aliases: list[str] = []
+        name = question.name
+        while True:
+            asking = [partial(self._one, question, server, name) for server in servers] * 2
+            reply = await first_of(asking, stagger=_ASKED_AGAIN_AFTER)
+            try:
+                chain = reply.resolve_chaining()
+            except dns.message.ChainTooLong as exc:
+                raise _TroubleError(Trouble.LOOP, "its aliases (CNAME) never end") from exc
+            aliases += [name_from(record[0].target.labels) for record in chain.cnames]
+            ttl = min(max(float(chain.minimum_ttl), _TTL_FLOOR), _TTL_CEILING)
+            if chain.answer is not None:
+                records = tuple(kind.read(record) for record in chain.answer)
+                return Found(records=records, ttl=ttl, aliases=tuple(aliases))
+            exists = reply.rcode() != dns.rcode.NXDOMAIN
+            if not exists or not chain.cnames or _has(reply, dns.rdatatype.SOA) or not self._recursive:
+                return Absent(exists=exists, ttl=ttl, aliases=tuple(aliases))
+            if len(aliases) >= _MOST_ALIASES:
+                raise _TroubleError(Trouble.LOOP, "its aliases (CNAME) never end")
+            name = chain.canonical_name
+
+    async def _one(self, question: _Question, server: Server, name: dns.name.Name) -> dns.message.QueryMessage:
+        """One server's answer. Raises _TroubleError, at once when this server has already complained."""
+        if server in question.complaints:
+            raise question.complaints[server]
+        flags = dns.flags.RD if self._recursive else dns.flags.Flag(0)
+        try:
+            query = dns.message.make_query(name, question.kind, use_edns=0, payload=_PAYLOAD, flags=flags)
+            reply = await _exchange(question, server, query)
+            if reply.rcode() in _WITHOUT_EDNS:
+                query = dns.message.make_query(name, question.kind, use_edns=False, flags=flags)
+                reply = await _exchange(question, server, query)
+            self._heard.add(server)
+            return self._sound(reply)
+        except _TroubleError as error:
+            question.complaints[server] = error
+            raise
+
+    def _sound(self, reply: dns.message.Message) -> dns.message.QueryMessage:
+        """The reply, if it can be believed. Raises _TroubleError."""
+        rcode = reply.rcode()
+        if rcode not in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN} or not isinstance(reply, dns.message.QueryMessage):
+            text = " ".join([dns.rcode.to_text(rcode), *_extended(reply)])
+            raise _TroubleError(_TROUBLES.get(rcode, Trouble.BROKEN), text)
+        authority = bool(reply.flags & dns.flags.AA)
+        if not self._recursive and not authority:
+            raise _TroubleError(Trouble.LAME, "it does not answer with authority")
+        referral = _has(reply, dns.rdatatype.NS) and not _has(reply, dns.rdatatype.SOA)
+        if referral and not reply.answer and not authority and not reply.flags & dns.flags.RA:
+            raise _TroubleError(Trouble.LAME, "it only refers to other servers")
+        try:
+            reply.resolve_chaining()
+        except dns.message.ChainTooLong:
+            pass
+        except dns.exception.DNSException as exc:
+            raise _TroubleError(Trouble.BROKEN, "its reply contradicts itself") from exc
+        return reply
+
+    def _unknown(self, question: _Question, name: str, servers: Sequence[Server], error: Exception) -> Unknown:
+        """Why nothing is known, with each server's part in it."""
+        said = dict(question.complaints)
+        if isinstance(error, _TroubleError):
+            return Unknown(trouble=error.trouble, because=f"{name} {question.kind}: {error}")
+        parts = []
+        for server in servers:
+            if server in said:
+                parts.append(f"{server} said {said[server]}")
+                continue
+            parts.append(f"{server} gave no {'whole ' if question.cut else ''}reply within {self._lifetime:g} s")
+            if server not in self._heard and not question.cut:
+                self._mute_until[server] = self._now() + _MUTE_FOR
+        silence = Trouble.TCP if question.cut else Trouble.SILENT
+        trouble = next((each.trouble for each in said.values()), silence)
+        return Unknown(trouble=trouble, because=f"{name} {question.kind}: {'; '.join(parts)}")
+
+
+async def _exchange(question: _Question, server: Server, query: dns.message.Message) -> dns.message.Message:
+    """The first reply that belongs to the query, over TCP when it does not fit. Raises _TroubleError."""
+    try:
+        return await _over_udp(server, query)
+    except dns.message.Truncated:
+        question.cut = True
+    except OSError as exc:
+        raise _TroubleError(Trouble.UNREACHABLE, f"nothing at all ({exc.strerror or type(exc).__name__})") from exc
+    try:
+        return await _over_tcp(server, query)
+    except (OSError, EOFError) as exc:
+        raise _TroubleError(Trouble.TCP, f"its answer is too long for UDP, and over TCP {_reason(exc)}") from exc
+
+
+class _Packets(asyncio.DatagramProtocol):
+    """What arrives on one socket."""
+
+    def __init__(self) -> None:
+        self.arrived: asyncio.Queue[bytes | Exception] = asyncio.Queue(_MOST_UNREAD)
+
+    def datagram_received(self, data: bytes, addr: object) -> None:  # noqa: ARG002 - the socket hears its peer only
+        if not self.arrived.full():
+            self.arrived.put_nowait(data)
+
+    def error_received(self, exc: Exception) -> None:
+        if not self.arrived.full():
+            self.arrived.put_nowait(exc)
+
+
+async def _over_udp(server: Server, query: dns.message.Message) -> dns.message.Message:
+    """Raises Truncated, OSError. Whatever is not the answer to this query is passed over."""
+    loop = asyncio.get_running_loop()
+    transport, packets = await loop.create_datagram_endpoint(_Packets, remote_addr=(server.host, server.port))
+    try:
+        transport.sendto(query.to_wire())
+        while True:
+            arrived = await packets.arrived.get()
+            if isinstance(arrived, Exception):
+                raise arrived
+            reply = _reply_to(query, arrived)
+            if reply is not None:
+                return reply
+    finally:
+        transport.abort()
+
+
+def _reply_to(query: dns.message.Message, data: bytes) -> dns.message.Message | None:
+    """The reply, None when the packet is garbage or belongs to another question. Raises Truncated."""
+    try:
+        reply = dns.message.from_wire(data, raise_on_truncation=True, ignore_trailing=True)
+    except dns.message.Truncated as exc:
+        if query.is_response(exc.kwargs["message"]):
+            raise
+        return None
+    except Exception:  # noqa: BLE001 - anything may be wrong in a packet from anybody
+        return None
+    return reply if query.is_response(reply) else None
+
+
+async def _over_tcp(server: Server, query: dns.message.Message) -> dns.message.Message:
+    """Raises OSError, EOFError. A message is at most 64 KiB by its own length field."""
+    reader, writer = await asyncio.open_connection(server.host, server.port)
+    try:
+        wire = query.to_wire()
+        writer.write(len(wire).to_bytes(2, "big") + wire)
+        length = int.from_bytes(await reader.readexactly(2), "big")
+        try:
+            reply = _reply_to(query, await reader.readexactly(length))
+        except dns.message.Truncated:
+            reply = None
+        if reply is None:
+            raise EOFError("it sent something else")
+        return reply
+    finally:
+        writer.transport.abort()
+
+
+def _absolute(name: str) -> dns.name.Name | None:
+    """The name with its root, None for what cannot be one: empty or long labels, more than 255 bytes, not latin-1."""
+    try:
+        labels = [label.encode("latin-1") for label in name.removesuffix(".").split(".")]
+        return dns.name.Name([*labels, b""]) if all(labels) else None
+    except (UnicodeEncodeError, dns.exception.DNSException):
+        return None
+
+
+def _has(reply: dns.message.Message, kind: dns.rdatatype.RdataType) -> bool:
+    return any(rrset.rdtype == kind for rrset in reply.authority)
+
+
+def _extended(reply: dns.message.Message) -> list[str]:
+    """What extended errors (RFC 8914) add, printable and short."""
+    found = [option for option in reply.options if isinstance(option, dns.edns.EDEOption)]
+    texts = [f"{dns.edns.EDECode.to_text(option.code)} {option.text or ''}".strip() for option in found[:2]]
+    return ["(" + "".join(filter(str.isprintable, text))[:100] + ")" for text in texts]
+
+
+def _reason(exc: Exception) -> str:
+    if isinstance(exc, asyncio.IncompleteReadError):
+        return "it hung up"
+    return str(getattr(exc, "strerror", None) or exc or type(exc).__name__)[:100]
