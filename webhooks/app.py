@@ -114,6 +114,7 @@ def create_app(
     app.before_request(_admit)
     app.before_request(_read_whole)
     repeats.install(app)
+    app.after_request(_not_kept)
     _tell_errors(app)
     for blueprint in BLUEPRINTS:
         app.register_api(blueprint)
@@ -138,6 +139,12 @@ def _read_whole() -> Response | None:
         return send(problem(400, "A NUL has no place in an address."))
     cast(BoundedRequest, request).body()
     return None
+
+
+def _not_kept(response: Response) -> Response:
+    """Nothing is kept by caches on the way, except where a view says otherwise."""
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
 
 
 def _invalid(error: ValidationError) -> Response:

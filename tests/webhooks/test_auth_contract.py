@@ -78,31 +78,31 @@ def test_a_bad_token_is_told_always_the_same(api: Api, path: str) -> None:
     assert (status, challenge) == (401, 'Bearer realm="mailover"')
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "//v1/active-provider",
-        "/v1//providers",
-        "/v1/%2e%2e/healthz",
-        "/healthz/",
-        "/healthz/../v1/providers",
-        "/v1/providers/",
-        "/readyz%2f",
-        "/HEALTHZ",
-        "/v1/active-provider/%00",
-        "/%ff",
-        "/",
-    ],
-)
-@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE", "POST"])
-def test_no_trick_with_the_path_comes_past_the_gate(api: Api, method: str, path: str) -> None:
+TRICKS = [
+    "//v1/active-provider",
+    "/v1//providers",
+    "/v1/%2e%2e/healthz",
+    "/healthz/",
+    "/healthz/../v1/providers",
+    "/v1/providers/",
+    "/readyz%2f",
+    "/HEALTHZ",
+    "/v1/active-provider/%00",
+    "/%ff",
+    "/",
+]
+
+
+def test_no_trick_with_the_path_comes_past_the_gate(api: Api) -> None:
     where = urlsplit(api.url)
-    connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=30)
-    try:
-        connection.request(method, path)
-        assert connection.getresponse().status == 401
-    finally:
-        connection.close()
+    for path in TRICKS:
+        for method in ("GET", "HEAD", "OPTIONS", "TRACE", "POST"):
+            connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=30)
+            try:
+                connection.request(method, path)
+                assert connection.getresponse().status == 401, (method, path)
+            finally:
+                connection.close()
 
 
 def test_a_stranger_may_ask_how_the_process_is(api: Api) -> None:

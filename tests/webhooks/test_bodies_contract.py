@@ -1,7 +1,7 @@
 """Whatever is sent, the answer is a 4xx problem and never a 500, on both servers."""
 
-import http.client
 import json
+import socket
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -117,27 +117,14 @@ def test_a_cursor_that_nobody_gave_is_a_problem(api: Api, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", [b"/v1/providers?a=\xff", b"/v1/events?provider=%ff%fe", b"/v1/active-provider?epoch=\xff"]
+    "target", [b"/v1/providers?a=\xff", b"/v1/events?provider=%ff%fe", b"/v1/active-provider?epoch=\xff", b"/v1/\xff"]
 )
-def test_a_query_in_no_alphabet_breaks_nothing(api: Api, query: bytes) -> None:
+def test_an_address_in_no_alphabet_breaks_nothing(api: Api, target: bytes) -> None:
     where = urlsplit(api.url)
-    connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=30)
-    try:
-        connection.putrequest("GET", query.decode("latin-1"), skip_host=True) if query.isascii() else None
-        if not query.isascii():
-            connection.connect()
-            assert connection.sock is not None
-            lines = b"GET " + query + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer "
-            connection.sock.sendall(lines + SECRETS["read"].encode() + b"\r\n\r\n")
-            status = int(connection.sock.recv(100).split()[1])
-        else:
-            connection.putheader("Host", "localhost")
-            connection.putheader("Authorization", f"Bearer {SECRETS['read']}")
-            connection.endheaders()
-            status = connection.getresponse().status
-        assert status < 500
-    finally:
-        connection.close()
+    with socket.create_connection((where.hostname or "", where.port or 0), timeout=30) as opened:
+        head = b"GET %b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer %b\r\n\r\n"
+        opened.sendall(head % (target, SECRETS["read"].encode()))
+        assert 200 <= int(opened.recv(100).split()[1]) < 500
 
 
 def test_an_unknown_path_and_a_wrong_method_are_problems(api: Api) -> None:

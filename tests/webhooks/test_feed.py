@@ -1,11 +1,15 @@
 """The event stream's memory: what it keeps, what it asks the store for, and that no client misses anything."""
 
+import threading
+import time
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from api_house import House
+from api_house import House, open_house
 
 from mailover.core.commands import DisableProvider, EnableProvider
+from webhooks.auth import new_secret
 from webhooks.feed import Choice, Feed, Place
 
 ALL = Choice()
@@ -91,3 +95,25 @@ def test_a_store_that_cannot_be_read_ends_no_stream(house: House, feed: Feed, tm
     (tmp_path / "mailover.db").write_bytes(b"not a database" * 100)
     assert feed.replay(place, ALL) == (b"", place)
     feed.refresh()
+
+
+def test_what_another_agent_did_on_the_same_store_is_noticed(house: House, tmp_path: Path) -> None:
+    place = house.parts.feed.join(None)
+    rung = threading.Event()
+    house.parts.feed.hang(rung.set)
+    with open_house(tmp_path) as other:
+        other.service.order(DisableProvider(provider="ses"))
+        assert rung.wait(20)
+    found = house.parts.feed.live(place, ALL)
+    assert found is not None
+    assert b"event: provider.disabled" in found[0]
+
+
+def test_a_token_made_by_somebody_else_is_noticed(house: House) -> None:
+    secret = new_secret()
+    house.store.add_token("late", sha256(secret.encode()).hexdigest(), ["read"], house.clock.now())
+    client, headers = house.app.test_client(), {"Authorization": f"Bearer {secret}"}
+    deadline = time.monotonic() + 20
+    while client.get("/v1/streams", headers=headers).status_code == 401 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert client.get("/v1/streams", headers=headers).status_code == 200

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 import requests
-from api_house import Api, House
+from api_house import SECRETS, Api, House, open_house
 
 from mailover.core.commands import PinProvider
 from mailover.core.observations import Depth, FailureKind, Observation, ProbeKind, Stage
@@ -137,6 +138,18 @@ def test_a_reporter_without_pause_is_slowed(api: Api) -> None:
     slowed = [each for each in answers if each.status_code == 429]
     assert slowed
     assert int(slowed[0].headers["Retry-After"]) >= 1
+
+
+def test_a_report_that_echoes_a_secret_is_masked(tmp_path: Path) -> None:
+    with open_house(tmp_path, mask=lambda text: text.replace("hunter2", "***")) as house:
+        reports = [{"provider": "ses", "ok": False, "code": 535, "text": "535 hunter2 is wrong"}]
+        headers = {"Authorization": f"Bearer {SECRETS['report']}"}
+        assert (
+            house.app.test_client().post("/v1/reports", json={"reports": reports}, headers=headers).status_code == 200
+        )
+        (heard,) = house.store.observations(kind="report").items
+        assert heard.failure is not None
+        assert heard.failure.text == "535 *** is wrong"
 
 
 # -- providers --------------------------------------------------------------------------------------------------------
