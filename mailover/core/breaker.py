@@ -4,12 +4,13 @@ What makes it move is decided elsewhere (`judging`, `trials`); here is only what
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from mailover.core.observations import Depth, Failure, FailureKind, ProbeKind
 from mailover.core.policy import BreakerPolicy
+from mailover.core.watch import Watch
 from mailover.core.windows import Window
 
 
@@ -230,6 +231,7 @@ class Breaker:
     """How long the latest successful port probe took."""
     dns: str = "unknown"
     failures: tuple[PastFailure, ...] = ()
+    watch: Watch = field(default_factory=Watch)
 
     @property
     def enabled(self) -> bool:

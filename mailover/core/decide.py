@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from mailover.core import flags, hearing, judging, operators, reports, round_trips, settling, sight, trials
+from mailover.core import flags, hearing, judging, operators, reports, round_trips, settling, sight, trials, warnings
 from mailover.core.commands import Command
 from mailover.core.draft import Decision, Draft, ProbeOrder
 from mailover.core.events import EventType, Severity
@@ -46,6 +46,7 @@ def decide(fleet: Fleet, heard: Sequence[Heard | Command], policy: Policy, now: 
     for stream in policy.streams.values():
         flags.settle(draft, stream)
     _hasten_trials(draft)
+    warnings.warn(draft, heard)
     return draft.finish(_wake_at(draft))
 
 
@@ -148,4 +149,5 @@ def _wake_at(draft: Draft) -> datetime | None:
             moments.append(trial)
     for stream in draft.policy.streams.values():
         moments += flags.next_at(draft, stream)
+    moments += warnings.next_at(draft)
     return min(moments, default=None)

@@ -37,6 +37,9 @@ class EventType(StrEnum):
     QUEUE_GROWING = "queue.growing"
     QUEUE_DRAINED = "queue.drained"
     FAILOVERS_EXCESSIVE = "failovers.excessive"
+    PROVIDER_UNTRIED = "provider.untried"
+    INCIDENT_ACKNOWLEDGED = "incident.acknowledged"
+    INCIDENT_UNACKNOWLEDGED = "incident.unacknowledged"
     WEBHOOK_TEST = "webhook.test"
 
 

@@ -99,6 +99,9 @@ class StreamState:
     """The active provider is open and every candidate has an open run: waiting for their confirmations."""
     exhausted_since: datetime | None = None
     spare_missing: bool = False
+    failed_over_at: tuple[datetime, ...] = ()
+    """Its failovers of the last day."""
+    excess_told_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +193,8 @@ class Fleet:
     events: int = 0
     """How many events were ever made; numbers the next one."""
     incidents_made: int = 0
+    reminded_at: datetime | None = None
+    """When people were last reminded of incidents that nobody acknowledged."""
 
 
 class Account(TypedDict):

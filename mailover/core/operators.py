@@ -19,7 +19,7 @@ from mailover.core.commands import (
 from mailover.core.draft import Draft
 from mailover.core.events import EventType, Severity, rfc3339
 from mailover.core.flags import candidates, end_pin
-from mailover.core.fleet import Fleet, Pin
+from mailover.core.fleet import Fleet, Incident, Pin
 from mailover.core.observations import ProbeKind, Purpose
 from mailover.core.policy import Policy
 from mailover.core.sentences import listed
@@ -123,7 +123,21 @@ def carry_out(draft: Draft, command: Command) -> None:
             draft.put_stream(replace(draft.streams[command.stream], failback_paused_until=None))
         case AcknowledgeIncident():
             found = next(i for i in draft.incidents.values() if i.id == command.incident)
-            draft.acknowledge(found, command.by)
+            _acknowledge(draft, found, command.by)
+
+
+def _acknowledge(draft: Draft, incident: Incident, by: str) -> None:
+    if incident.acknowledged_at is not None and incident.acknowledged_by == by:
+        return
+    draft.acknowledge(incident, by)
+    draft.emit(
+        EventType.INCIDENT_ACKNOWLEDGED,
+        incident.subject,
+        Severity.INFO,
+        f"{by or 'somebody'} looks after it: {incident.because}",
+        incident=incident.id,
+        by=by or None,
+    )
 
 
 def _by(who: str) -> str:
@@ -166,8 +180,10 @@ def disable(draft: Draft, name: str, because: str) -> None:
     if not breaker.enabled:
         return
     draft.put(move(breaker, Signal.DISABLED, draft.now))
-    draft.emit(EventType.PROVIDER_DISABLED, f"provider/{name}", Severity.INFO, because, provider=name)
+    subject = f"provider/{name}"
+    incident = draft.incident_id(subject)
+    draft.emit(EventType.PROVIDER_DISABLED, subject, Severity.INFO, because, provider=name, incident=incident)
     for state in list(draft.streams.values()):
         if state.pin is not None and state.pin.provider == name:
             end_pin(draft, state, f"the pin of {state.flag.stream} ended: {because}")
-    draft.close_incident(f"provider/{name}")
+    draft.close_incident(subject)

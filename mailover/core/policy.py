@@ -77,6 +77,22 @@ class NoisePolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlertPolicy:
+    """When people are warned although mail flows. These move nothing."""
+
+    failure_rate: float = 0.05
+    latency: timedelta = timedelta(seconds=3)
+    window: timedelta = 15 * _MINUTE
+    minimum: int = 20
+    failures: int = 3
+    certificate_days: tuple[int, ...] = (14, 7, 1)
+    untried_after: timedelta = 24 * _HOUR
+    failovers_a_day: int = 5
+    remind_every: timedelta = 30 * _MINUTE
+    """Zero: never."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Everything the operator configured that a decision needs."""
 
@@ -86,6 +102,7 @@ class Policy:
     probes: ProbePolicy = field(default_factory=ProbePolicy)
     reports: ReportPolicy = field(default_factory=ReportPolicy)
     noise: NoisePolicy = field(default_factory=NoisePolicy)
+    alerts: AlertPolicy = field(default_factory=AlertPolicy)
     valid_for: timedelta = _MINUTE
     """How long a reader may trust a flag it cannot refresh."""
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from mailover.core import flags, operators
 from mailover.core.breaker import fresh
 from mailover.core.draft import Draft
+from mailover.core.events import EventType, Severity
 from mailover.core.fleet import unprobed
 
 
@@ -12,7 +13,7 @@ def settle_policy(draft: Draft) -> None:
     """Add, remove and change what the config says now. An operator's override stays until the config itself changes."""
     policy = draft.policy
     for name in [n for n in draft.breakers if n not in policy.providers]:
-        draft.close_incident(f"provider/{name}")
+        _end_incident(draft, name)
         del draft.breakers[name]
     for name, provider in policy.providers.items():
         breaker = draft.breakers.get(name)
@@ -23,6 +24,16 @@ def settle_policy(draft: Draft) -> None:
             change(draft, name, f"{name} is now {word} in the config")
             draft.put(replace(draft.breakers[name], enabled_in_config=provider.enabled))
     _settle_streams(draft)
+
+
+def _end_incident(draft: Draft, name: str) -> None:
+    """An incident ends with its provider; who was told of the one is told of the other."""
+    incident = draft.close_incident(f"provider/{name}")
+    if incident is not None:
+        because = f"{name} is no longer in the config"
+        draft.emit(
+            EventType.PROVIDER_DISABLED, incident.subject, Severity.INFO, because, provider=name, incident=incident.id
+        )
 
 
 def _settle_streams(draft: Draft) -> None:

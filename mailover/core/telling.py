@@ -91,4 +91,13 @@ def _tell_spares(draft: Draft, stream: Stream, state: StreamState, order: tuple[
     if missing:
         kind, severity = EventType.STREAM_NO_SPARE, Severity.WARNING
         because = f"{stream.name} has no healthy spare: if {state.flag.provider} fails, nobody can take over"
-    draft.emit(kind, f"stream/{stream.name}", severity, because, stream=stream.name, provider=state.flag.provider)
+    ids = (draft.incident_id(f"provider/{name}") for name in order) if missing else ()
+    draft.emit(
+        kind,
+        f"stream/{stream.name}",
+        severity,
+        because,
+        stream=stream.name,
+        provider=state.flag.provider,
+        incident=next((each for each in ids if each is not None), None),
+    )
