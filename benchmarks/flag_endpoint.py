@@ -1,6 +1,6 @@
 """Requests per second of the flag: answered at the edge, and through Flask behind a2wsgi, in one run on one machine.
 
-Only the ratio means anything; absolute numbers follow the neighbours' load. Run it with `python benchmarks/flag_endpoint.py`.
+Only the ratio means anything; absolute numbers follow the neighbours' load.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any, cast
 
 import uvicorn
 from a2wsgi import WSGIMiddleware
@@ -53,10 +54,10 @@ async def measure(port: int) -> float:
     return sum(await asyncio.gather(*(ask(port, until) for _ in range(CLIENTS)))) / SECONDS
 
 
-def serve(asgi: object) -> tuple[uvicorn.Server, threading.Thread, int]:
+def serve(asgi: Any) -> tuple[uvicorn.Server, threading.Thread, int]:
     """Run an ASGI application on a free port."""
     config = uvicorn.Config(
-        asgi,  # type: ignore[arg-type]
+        asgi,
         port=0,
         http=DeadlineProtocol,
         ws="none",
@@ -74,7 +75,7 @@ def serve(asgi: object) -> tuple[uvicorn.Server, threading.Thread, int]:
 
 def compare(app: Application) -> None:
     """Measure both ways in turns, and print medians."""
-    ways = {"edge": serve(Edge(app)), "flask": serve(WSGIMiddleware(app, workers=16))}
+    ways = {"edge": serve(Edge(app)), "flask": serve(WSGIMiddleware(cast(Any, app), workers=16))}
     rates: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):
         for name, (_, _, port) in ways.items():

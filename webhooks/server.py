@@ -17,6 +17,8 @@ from webhooks.edge import Edge
 
 REQUEST_SECONDS = 10.0
 """A request must be here, body included, so long after its first byte (or the connection's start)."""
+STALL_SECONDS = 30.0
+"""So long a reader may leave its answer untaken while more of it waits here."""
 _HEAD_LIMIT = 65_536
 _KEEP_ALIVE_SECONDS = 10
 _GRACE_SECONDS = 5
@@ -27,7 +29,9 @@ class DeadlineProtocol(HttpToolsProtocol):
     """Closes connections that send nothing, or too slowly, or a head without end. Who waits for an answer may wait."""
 
     request_seconds = REQUEST_SECONDS
+    stall_seconds = STALL_SECONDS
     _deadline: asyncio.TimerHandle | None = None
+    _stall: asyncio.TimerHandle | None = None
     _head_bytes = 0
     _in_head = True
 
@@ -39,6 +43,7 @@ class DeadlineProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing left to close."""
         self._disarm()
+        self._flowing()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -48,6 +53,8 @@ class DeadlineProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._in_head and self._head_bytes > _HEAD_LIMIT and not self.transport.is_closing():
             self._refuse(431, "The request's head is too large.")
+        elif self._in_head and self._deadline is None and (self.cycle is None or self.cycle.response_complete):
+            self._arm()  # blank lines before a request begin none, and would keep the connection for ever
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -65,6 +72,22 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._disarm()
         self._head_bytes, self._in_head = 0, True
         super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        """The reader does not take what it asked for."""
+        super().pause_writing()
+        self._flowing()
+        self._stall = self.loop.call_later(self.stall_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It takes it again."""
+        self._flowing()
+        super().resume_writing()
+
+    def _flowing(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP is told so as a problem, like everything else."""

@@ -20,10 +20,15 @@ from webhooks.server import ApiServer, DeadlineProtocol
 GOOD_HEAD = b"GET /v1/active-provider%b HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %b\r\n\r\n"
 
 
+def get(query: str = "") -> bytes:
+    return GOOD_HEAD % (query.encode(), SECRETS["read"].encode())
+
+
 class HastyProtocol(DeadlineProtocol):
     """The deadline of the house, in test time."""
 
     request_seconds = 0.5
+    stall_seconds = 0.5
 
 
 @pytest.fixture
@@ -57,10 +62,6 @@ def until_seated(house: House, readers: int) -> None:
     assert house.parts.room.seated == readers
 
 
-def get(query: str = "") -> bytes:
-    return GOOD_HEAD % (query.encode(), SECRETS["read"].encode())
-
-
 @pytest.mark.parametrize(
     "sent", [b"", b"GET /v1/act", get()[:-2], b"POST /v1/reports HTTP/1.1\r\nContent-Length: 9\r\n\r\n{"]
 )
@@ -72,13 +73,16 @@ def test_a_silent_or_half_sent_request_is_closed(server: ApiServer, sent: bytes)
         assert time.monotonic() - began < 10
 
 
-def test_dripping_wins_no_time(server: ApiServer) -> None:
+@pytest.mark.parametrize(
+    ("begin", "drip"), [(b"GET /healthz HTTP/1.1\r\n", b"X-Drip: 1\r\n"), (b"", b"\r\n"), (get(), b"\r\n")]
+)
+def test_dripping_wins_no_time(server: ApiServer, begin: bytes, drip: bytes) -> None:
     with connection(server) as opened:
         began = time.monotonic()
-        opened.sendall(b"GET /healthz HTTP/1.1\r\n")
+        opened.sendall(begin)
         with suppress(ConnectionResetError, BrokenPipeError):
             while time.monotonic() - began < 15:
-                opened.sendall(b"X-Drip: 1\r\n")
+                opened.sendall(drip)
                 time.sleep(0.05)
         assert time.monotonic() - began < 10
 
@@ -104,6 +108,19 @@ def test_a_head_without_end_is_refused(server: ApiServer) -> None:
             opened.sendall(b"GET /healthz HTTP/1.1\r\n" + b"X-Long: " + b"x" * 200_000)
         heard = everything(opened)
         assert not heard or heard.startswith(b"HTTP/1.1 431 ")
+
+
+def test_who_does_not_take_its_answers_is_let_go(server: ApiServer) -> None:
+    where = urlsplit(server.url)
+    with socket.socket() as opened:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        opened.settimeout(20)
+        opened.connect((where.hostname, where.port))
+        opened.sendall(get().replace(b"/v1/active-provider", b"/openapi.json") * 200)
+        deadline = time.monotonic() + 20
+        while server._server.server_state.connections and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert everything(opened).count(b"HTTP/1.1 200 ") < 200
 
 
 def test_what_is_no_http_is_a_problem(server: ApiServer) -> None:
