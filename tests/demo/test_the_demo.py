@@ -1,6 +1,8 @@
 """The whole demo as a person runs it: a process of its own, to its end."""
 
+import contextlib
 import os
+import pty
 import re
 import signal
 import socket
@@ -151,3 +153,24 @@ def test_a_signal_ends_it_cleanly(
     assert demo.end() == code
     assert not [line for line in demo.said if "Traceback" in line]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("environment", "colours"), [({}, True), ({"NO_COLOR": "1"}, False)])
+def test_a_terminal_gets_a_picture_and_its_cursor_back(
+    tmp_path: Path, environment: dict[str, str], colours: bool
+) -> None:
+    ours, theirs = pty.openpty()
+    whole = {**os.environ, "TMPDIR": str(tmp_path), "TERM": "xterm-256color", **environment}
+    demo = subprocess.Popen(MAILOVER, stdin=theirs, stdout=theirs, stderr=theirs, env=whole, start_new_session=True)
+    os.close(theirs)
+    seen = b""
+    while b"the flag of transactional" not in seen:
+        seen += os.read(ours, 65536)
+    demo.send_signal(signal.SIGINT)
+    with contextlib.suppress(OSError):  # how Linux says that the terminal's other side is gone
+        while arrived := os.read(ours, 65536):
+            seen += arrived
+    os.close(ours)
+    assert demo.wait(20) == 1
+    assert seen.rindex(b"\x1b[?25h") > seen.rindex(b"\x1b[?25l")
+    assert (re.search(rb"\x1b\[[0-9;]*3[0-7]m", seen) is not None) is colours
