@@ -151,7 +151,7 @@ class DnsLookup:
         name = question.name
         while True:
             asking = [partial(self._one, question, server, name) for server in servers] * 2
-            reply = await first_of(asking, stagger=_ASKED_AGAIN_AFTER)
+            reply = await first_of(asking, stagger=min(_ASKED_AGAIN_AFTER, self._lifetime / 4))
             try:
                 chain = reply.resolve_chaining()
             except dns.message.ChainTooLong as exc:
