@@ -4,7 +4,7 @@ The order of evidence is text, enhanced code, reply code, stage. The tables are 
 What a kind does to a breaker is never decided here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mailover.core.classification import (
@@ -20,9 +20,10 @@ from mailover.core.classification import (
     service,
     silence,
 )
+from mailover.core.classification.meanings import meaning_of
 from mailover.core.classification.rule import Rule, normal_form
 from mailover.core.observations import FailureKind, Stage
-from mailover.core.replies import enhanced_within, read_reply
+from mailover.core.replies import enhanced_inside, enhanced_within, read_reply
 
 REPLY_RULES: tuple[Rule, ...] = (
     *greylist.GREYLIST,
@@ -42,6 +43,25 @@ REPLY_RULES: tuple[Rule, ...] = (
     *service.SERVICE,
 )
 """The rows for replies; the first that applies decides, so the narrow ones come before the wide ones."""
+
+_PLACES: Mapping[Stage, str] = {
+    Stage.CONNECT: "on connecting",
+    Stage.BANNER: "as a greeting",
+    Stage.END_DATA: "after the message",
+    Stage.ARRIVE: "on arrival",
+}
+
+_USUALLY: Mapping[FailureKind, str] = {
+    FailureKind.CONNECTION: "usually a host that takes no mail",
+    FailureKind.PROTOCOL: "usually a dialogue out of step",
+    FailureKind.TLS: "usually a refusal to encrypt, or the demand for it",
+    FailureKind.TRANSIENT: "usually passing trouble of the provider",
+    FailureKind.AUTH: "usually a refused or missing login",
+    FailureKind.POLICY: "usually said of the address that we send from",
+    FailureKind.RECIPIENT: "taken for the recipient's fault, never the provider's",
+    FailureKind.MESSAGE: "taken for the message's fault, never the provider's",
+}
+"""What a bare reply code is taken for; the kinds are those that `codes` can give."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,28 +89,24 @@ def judge(
         reply = read_reply(text)
         code, enhanced, text = reply.code, enhanced or reply.enhanced, reply.text
     enhanced = enhanced or enhanced_within(text)
+    if code is not None:
+        enhanced = enhanced or enhanced_inside(text)
     normal = normal_form(text)
     table = REPLY_RULES if code is not None else (*silence.SILENCE, *REPLY_RULES)
     for rule in (*extra_rules, *table):
         if rule.applies(stage, code, enhanced, normal):
             return Verdict(kind=rule.kind, because=rule.because)
     kind = codes.kind_of_enhanced(enhanced, code, stage)
-    if kind is not None:
-        return Verdict(kind=kind, because=f"the enhanced code {enhanced} says so")
+    if kind is not None and enhanced is not None:
+        return Verdict(kind=kind, because=f"{enhanced} {_at(stage)} means that {meaning_of(enhanced)}")
     kind = codes.kind_of_code(code, stage)
     if code is None:
         return Verdict(kind=kind, because="no reply came, and nothing else is known")
-    return Verdict(
-        kind=kind, because=f"the words say nothing known, and a {code} {_at(stage)} is read as {_noun(kind)}"
-    )
-
-
-def _noun(kind: FailureKind) -> str:
-    return kind.value.replace("_", " ")
+    return Verdict(kind=kind, because=f"no word in it is known, and a {code} {_at(stage)} is {_USUALLY[kind]}")
 
 
 def _at(stage: Stage | None) -> str:
-    return f"at {stage.value}" if stage is not None else "in a bounce"
+    return _PLACES.get(stage, f"at {stage.value}") if stage is not None else "in a bounce"
 
 
 def classify(

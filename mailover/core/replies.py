@@ -10,6 +10,7 @@ _HELD = re.compile(r"\((\d{3}), b?['\"](.*)['\"]", re.DOTALL)
 _REPLY = re.compile(r"\s*(?:smtp;\s*)?(\d{3})(?=[\s-]|$)[\s-]?(.*)", re.DOTALL | re.IGNORECASE)
 _ENHANCED = re.compile(r"\s*#?([245]\.\d{1,3}\.\d{1,3})(?=[\s:;,-]|$)")
 _QMAIL = re.compile(r"\(#([245]\.\d{1,3}\.\d{1,3})\)")
+_INSIDE = re.compile(r"(?<![\d.])([45]\.[0-7]\.\d{1,3})(?!\.?\d)")
 _CONTINUED = re.compile(r"[\r\n]+\d{3}[ -](?:[245]\.\d{1,3}\.\d{1,3}\s)?")
 _LONGEST = 8192
 
@@ -44,6 +45,12 @@ def reply_within(text: str) -> Reply | None:
 def _reply(found: re.Match[str]) -> Reply:
     text = _CONTINUED.sub(" ", found[2].replace("\\n", "\n"))
     return Reply(code=int(found[1]), enhanced=enhanced_within(text), text=text.strip())
+
+
+def enhanced_inside(text: str) -> str | None:
+    """The first enhanced code anywhere in a reply's text, as some gateways put a word of their own before it."""
+    found = _INSIDE.search(text[:_LONGEST])
+    return found[1] if found else None
 
 
 def enhanced_within(text: str) -> str | None:

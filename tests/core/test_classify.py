@@ -129,6 +129,16 @@ def test_codes_left_out_are_taken_from_the_text() -> None:
     assert classify(Stage.AUTH, 550, None, "5.7.13 no more") is FailureKind.SUSPENDED
 
 
+def test_an_enhanced_code_inside_the_text_is_found_but_an_address_is_none() -> None:
+    assert classify(Stage.MAIL, 550, None, "gate77 5.1.90 zzz") is FailureKind.QUOTA
+    assert classify(Stage.MAIL, 550, None, "zzz (#5.7.13)") is FailureKind.SUSPENDED
+    assert classify(Stage.MAIL, 550, None, "zzz 5.7.13.44 zzz") is FailureKind.POLICY
+
+
+def test_in_a_bounce_a_complaint_about_the_dialogue_blames_nobody() -> None:
+    assert classify(None, 501, None, "Syntax error in parameters or arguments") is FailureKind.RECIPIENT
+
+
 def test_the_words_outweigh_the_codes() -> None:
     assert classify(Stage.AUTH, 451, None, "Authentication failed: Maximum credits exceeded") is FailureKind.QUOTA
     assert classify(Stage.END_DATA, 454, None, "Throttling failure") is FailureKind.RATE_LIMIT
@@ -139,6 +149,36 @@ def test_an_operators_rule_speaks_before_the_tables() -> None:
     verdict = judge(Stage.RCPT, 550, "5.1.1", "Kontingent: User unknown", extra_rules=[rule])
     assert (verdict.kind, verdict.because) == (FailureKind.QUOTA, "the yearly fee is due")
     assert classify(Stage.RCPT, 450, None, "Kontingent: User unknown", extra_rules=[rule]) is FailureKind.RECIPIENT
+
+
+@pytest.mark.parametrize(
+    ("stage", "code", "enhanced", "because"),
+    [
+        (Stage.AUTH, 535, "5.7.8", "5.7.8 at auth means that the user name or password is refused"),
+        (Stage.END_DATA, 550, "5.7.20", "5.7.20 after the message means that the message has no valid DKIM signature"),
+        (Stage.RCPT, 452, "4.2.2", "4.2.2 at rcpt means that the recipient's mailbox is full for now"),
+        (None, 550, "5.4.312", "5.4.312 in a bounce means that the recipient's server could not be reached"),
+        (Stage.MAIL, 451, "4.4.99", "4.4.99 at mail means that the network or the routing has trouble for now"),
+        (
+            Stage.BANNER,
+            421,
+            None,
+            "no word in it is known, and a 421 as a greeting is usually passing trouble of the provider",
+        ),
+    ],
+)
+def test_without_words_the_reason_says_what_the_code_means(
+    stage: Stage | None, code: int, enhanced: str | None, because: str
+) -> None:
+    assert judge(stage, code, enhanced, "").because == because
+
+
+def test_every_reason_is_a_clause_whatever_the_codes() -> None:
+    for stage in (None, *Stage):
+        for code in (None, *range(400, 572)):
+            because = judge(stage, code, None, "").because
+            assert because
+            assert not because.endswith(".")
 
 
 def test_every_rule_has_words_in_normal_form_and_a_clause() -> None:

@@ -59,7 +59,11 @@ _EXACT: Mapping[str, FailureKind] = {
 
 _SUBJECTS: Mapping[str, FailureKind] = {"1": _K.RECIPIENT, "2": _K.RECIPIENT, "6": _K.MESSAGE}
 
-_DOUBT: Mapping[Stage, FailureKind] = {Stage.RCPT: _K.RECIPIENT, Stage.DATA: _K.MESSAGE, Stage.END_DATA: _K.MESSAGE}
+_DOUBT: Mapping[Stage | None, FailureKind] = {
+    Stage.RCPT: _K.RECIPIENT,
+    Stage.DATA: _K.MESSAGE,
+    Stage.END_DATA: _K.MESSAGE,
+}
 
 _REFUSED_AT: Mapping[Stage | None, FailureKind] = {
     Stage.RESOLVE: _K.CONNECTION,
@@ -107,6 +111,7 @@ def kind_of_enhanced(enhanced: str | None, code: int | None, stage: Stage | None
     if (subject, detail, stage) == ("1", "0", Stage.MAIL):
         return _K.POLICY
     temporary = severity == "4" or code in _TEMPORARY
+    whole: FailureKind | None
     if subject in {"3", "4"}:
         whole = _K.TRANSIENT if temporary else _of_a_distant_server(stage)
     elif subject == "7":

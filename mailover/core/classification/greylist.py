@@ -12,6 +12,7 @@ GREYLIST = (
             "postgrey",
             "milter-greylist",
             "sqlgrey",
+            "intentional policy rejection",
             "list[ea] (de )?gris",
             "lista (cinza|grigia)",
             "grau(e|er)? liste",

@@ -69,6 +69,7 @@ LOGIN = (
             "bad credentials",
             "(please|must|need to|have to|should|to) (first )?(authenticate|log ?in|sign ?in)",
             "not authenticated",
+            "must be (authenticated|logged in)",
             "unauthenticated sender",
             "unauthenticated (users?|relay|connection|commands)",
             "proper authentication",

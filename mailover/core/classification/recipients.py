@@ -41,7 +41,7 @@ RECIPIENT_WISHES = (
             "recipient (preferences|id refuse)",
             "user refuse[sd]",
             "refuse[sd]? to receive",
-            "user rules",
+            "(user|mailbox) rules",
             "user reject",
             "envelope blocked",
             "manually blocked senders",

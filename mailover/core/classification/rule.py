@@ -49,8 +49,8 @@ class Rule:
     words: tuple[str, ...]
     stages: frozenset[Stage] = frozenset()
     """Only at these stages; a bounce has no stage and never matches such a row. Empty: at any."""
-    not_at: frozenset[Stage] = frozenset()
-    """Never at these stages."""
+    not_at: frozenset[Stage | None] = frozenset()
+    """Never at these stages; None is a bounce."""
     codes: tuple[str, ...] = ()
     """Only with reply codes that begin so, as in "5" or "421". Empty: any, also none."""
     enhanced: tuple[str, ...] = ()

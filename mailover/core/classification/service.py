@@ -34,7 +34,7 @@ SERVICE = (
     Rule(
         kind=FailureKind.PROTOCOL,
         because="the two sides of the dialogue are out of step",
-        words=("smtp protocol violation",),
+        words=("smtp protocol violation", "^mail from/rcpt to parameters"),
     ),
     Rule(
         kind=FailureKind.TRANSIENT,
@@ -126,8 +126,8 @@ SERVICE = (
             "line too long",
             "invalid (parameter|argument)",
         ),
-        # At RCPT and after the final dot such words are said of one address or one message.
-        not_at=frozenset({Stage.STARTTLS, Stage.AUTH, Stage.RCPT, Stage.END_DATA}),
+        # From RCPT on, and in a bounce, such words are said of one address or one message.
+        not_at=frozenset({Stage.STARTTLS, Stage.AUTH, Stage.RCPT, Stage.DATA, Stage.END_DATA, None}),
         codes=NOT_TEMPORARY,
     ),
 )
