@@ -163,7 +163,7 @@ def _tell_errors(app: Application) -> None:
         return send(problem(status, error.description or "", headers=headers))
 
     def from_defect(error: Exception) -> Response:
-        _log.error("%s %s failed", request.method, request.path, exc_info=error)
+        _log.error("%s %r failed", request.method, request.path, exc_info=error)
         return send(problem(500, "This is a defect of mailover; its log has the details."))
 
     app.register_error_handler(HTTPException, from_http)

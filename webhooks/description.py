@@ -23,6 +23,7 @@ _PROBLEMS = {
     "415": "The body must be JSON.",
     "422": "The request is not valid.",
     "429": "Too many calls.",
+    "500": "A defect; the log has the details.",
     "503": "It cannot be done now.",
 }
 _WAITING = [

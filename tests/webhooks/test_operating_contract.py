@@ -238,6 +238,32 @@ def test_a_list_goes_on_where_it_ended(api: Api, house: House) -> None:
     assert [each["id"] for each in api.get("/v1/events?newest=1").json()["items"]] == whole[::-1]
 
 
+# -- trouble of our own ---------------------------------------------------------------------------------------------
+
+
+def test_a_defect_is_a_problem_that_tells_strangers_nothing(
+    api: Api, house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(provider: str, kinds: Sequence[ProbeKind]) -> Sequence[Observation]:
+        raise RuntimeError("SECRET-CANARY")
+
+    house.service.offer_checks(broken)
+    answer = api.operate("POST", "/v1/providers/ses/check", json={})
+    assert answer.status_code == 500
+    assert "CANARY" not in answer.text
+    assert "CANARY" in caplog.text
+
+
+def test_the_flag_needs_no_store(api: Api, house: House, tmp_path: Path) -> None:
+    house.store.close()
+    for path in tmp_path.glob("mailover.db*"):
+        path.write_bytes(b"not a database" * 1000)
+    lost = api.get("/v1/providers")
+    assert (lost.status_code, lost.headers["Retry-After"]) == (503, "5")
+    assert api.get("/v1/active-provider").status_code == 200
+    assert api.get("/readyz", scope=None).json()["store_writable"] is False
+
+
 # -- the same call twice ----------------------------------------------------------------------------------------------
 
 
