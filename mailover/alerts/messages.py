@@ -25,6 +25,8 @@ class Message:
     because: str
     facts: tuple[tuple[str, str], ...] = ()
     """Pairs of a word and its value, the most useful first."""
+    about: EventType | None = None
+    """What the runbook is asked about."""
 
 
 _HEADLINES: Mapping[EventType, str] = {
@@ -39,8 +41,8 @@ _HEADLINES: Mapping[EventType, str] = {
     EventType.PROVIDER_OPENED: "{provider} is out",
     EventType.PROVIDER_CLOSED: "{provider} is healthy again",
     EventType.PROVIDER_SLOW: "{provider} is slow",
-    EventType.PROVIDER_NORMAL: "{provider} answers in time again",
-    EventType.PROVIDER_DEGRADED: "{provider} fails more often than it should",
+    EventType.PROVIDER_NORMAL: "{provider} is back to normal",
+    EventType.PROVIDER_DEGRADED: "{provider} works worse than it should",
     EventType.PROVIDER_ENABLED: "{provider} was enabled",
     EventType.PROVIDER_DISABLED: "{provider} was disabled",
     EventType.CERTIFICATE_EXPIRING: "the certificate of {provider} expires soon",
@@ -56,6 +58,9 @@ _HEADLINES: Mapping[EventType, str] = {
     EventType.QUEUE_GROWING: "the queue of unsent mail is growing",
     EventType.QUEUE_DRAINED: "the queue of unsent mail is empty again",
     EventType.FAILOVERS_EXCESSIVE: "{stream}: too many failovers",
+    EventType.PROVIDER_UNTRIED: "{provider} is a spare that nobody has tried lately",
+    EventType.INCIDENT_ACKNOWLEDGED: "{subject}: somebody looks after it",
+    EventType.INCIDENT_UNACKNOWLEDGED: "{subject}: still open, and nobody has acknowledged it",
     EventType.WEBHOOK_TEST: "a test: this is how mailover's messages look",
 }
 
@@ -93,6 +98,10 @@ WORTH_WAKING = frozenset(
         EventType.QUEUE_GROWING,
         EventType.QUEUE_DRAINED,
         EventType.FAILOVERS_EXCESSIVE,
+        EventType.PROVIDER_DEGRADED,
+        EventType.PROVIDER_UNTRIED,
+        EventType.INCIDENT_ACKNOWLEDGED,
+        EventType.INCIDENT_UNACKNOWLEDGED,
         EventType.WEBHOOK_TEST,
     }
 )
@@ -101,7 +110,14 @@ WORTH_WAKING = frozenset(
 
 def worth_telling(event: Event) -> bool:
     """Whether people are told of this event without having asked for it."""
-    return event.type in WORTH_WAKING or event.severity is Severity.CRITICAL
+    if event.type in WORTH_WAKING or event.severity is Severity.CRITICAL:
+        return True
+    return event.type is EventType.PROVIDER_NORMAL and event.data.get("degraded") is False  # as its warning was told
+
+
+def worth_following(event: Event) -> bool:
+    """Whether people who follow an incident are told of this event: all that belongs to one, besides the rest."""
+    return worth_telling(event) or ("incident" in event.data and not event.data.get("shadow"))
 
 
 def message(event: Event, now: datetime) -> Message:
@@ -114,6 +130,7 @@ def message(event: Event, now: datetime) -> Message:
         headline=_HEADLINES[event.type].format_map(named),
         because=event.because,
         facts=tuple(_facts(event, now)),
+        about=event.type,
     )
 
 
@@ -156,11 +173,17 @@ def _sending(value: object) -> str:
     return "goes on with what is left" if value else "is held back until a provider is healthy"
 
 
+def _mender(value: object) -> str:
+    return "us: it is our account there" if value == "account" else str(value)
+
+
 _SHOWN: tuple[tuple[str, str, Callable[[object], str]], ...] = (
     ("sending", "mail", _sending),
     ("failure_kind", "failure", str),
-    ("owner", "to be mended by", str),
+    ("owner", "to be mended by", _mender),
     ("seconds_to_detect", "noticed within", span),
     ("seconds", "lasted", span),
+    ("seconds_open", "lasted", span),
+    ("not_after", "ends", str),
     ("incident", "incident", str),
 )

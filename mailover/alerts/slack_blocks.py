@@ -3,7 +3,9 @@
 import re
 from collections.abc import Mapping
 
+from mailover.alerts import runbook
 from mailover.alerts.messages import Message
+from mailover.alerts.runbook import NOWHERE, Links
 from mailover.core.events import Severity
 
 _SIGNS: Mapping[Severity, str] = {
@@ -15,15 +17,19 @@ _GOOD = "\N{LARGE GREEN CIRCLE}"
 _HEADER_LIMIT = 150
 _TEXT_LIMIT = 2000
 """Slack takes 3000 characters, after escaping."""
+_LINK_LIMIT = 1000
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _CALLS_EVERYBODY = re.compile(r"@(?=channel|here|everyone)", re.IGNORECASE)
 _WORD_JOINER = "\N{WORD JOINER}"
 
 
-def payload(message: Message) -> dict[str, object]:
+def payload(message: Message, links: Links = NOWHERE) -> dict[str, object]:
     """The arguments of chat.postMessage, all but the channel; an incoming webhook takes the same."""
     headline = f"{_GOOD if message.good else _SIGNS[message.severity]} {message.headline}"
-    facts = "\n".join(f"{word}: {value}" for word, value in message.facts)
+    facts = [f"{word}: {value}" for word, value in message.facts]
+    page = None if message.about is None else runbook.page(message.about, links)
+    if page is not None and links.runbook is None:
+        facts.append(f"what to do: {page}")
     return {
         "text": escaped(f"{headline}: {message.because}", _TEXT_LIMIT),
         "mrkdwn": False,
@@ -32,9 +38,17 @@ def payload(message: Message) -> dict[str, object]:
         "blocks": [
             {"type": "header", "text": _plain(headline, _HEADER_LIMIT)},
             {"type": "section", "text": _plain(message.because or message.headline, _TEXT_LIMIT)},
-            {"type": "context", "elements": [_plain(facts or message.severity, _TEXT_LIMIT)]},
+            {"type": "context", "elements": [_plain("\n".join(facts) or message.severity, _TEXT_LIMIT)]},
+            *_linked(page, links),
         ],
     }
+
+
+def _linked(page: str | None, links: Links) -> list[dict[str, object]]:
+    """Links of our own config; nobody else's words come in here."""
+    named = [("What to do", page if links.runbook else None), ("Open mailover", links.home)]
+    shown = [f"<{escaped(url, _LINK_LIMIT).replace('|', '%7C')}|{name}>" for name, url in named if url]
+    return [{"type": "context", "elements": [{"type": "mrkdwn", "text": "  ".join(shown)}]}] if shown else []
 
 
 def escaped(text: str, limit: int) -> str:

@@ -42,7 +42,7 @@ def test_a_message_gives_the_reason_and_the_facts() -> None:
     assert words.because == "postmark is out: logins fail"
     assert words.facts == (
         ("failure", "auth"),
-        ("to be mended by", "account"),
+        ("to be mended by", "us: it is our account there"),
         ("noticed within", "6.5 s"),
         ("incident", "inc_abc_000001"),
         ("happened", "2026-11-21T12:00:01Z"),
