@@ -90,6 +90,8 @@ class Courier:
             self._transport(delivery.event)
         except DeliveryError as error:
             return self._failed(delivery, error)
+        except StorageError:
+            raise
         except Exception as error:  # noqa: BLE001 - a defect in one way of telling must not end it; its text may hold secrets
             return self._failed(delivery, DeliveryError(f"{type(error).__name__} (a defect in mailover)"))
         if delivery.attempts:
