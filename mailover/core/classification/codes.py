@@ -106,11 +106,14 @@ def kind_of_enhanced(enhanced: str | None, code: int | None, stage: Stage | None
     severity, subject, detail = _parts(enhanced)
     if severity not in {"4", "5"}:
         return None
+    temporary = severity == "4" or code in _TEMPORARY
     if stage is Stage.AUTH and subject in {"1", "2"}:
         return _K.AUTH
     if (subject, detail, stage) == ("1", "0", Stage.MAIL):
         return _K.POLICY
-    temporary = severity == "4" or code in _TEMPORARY
+    if (subject, detail) == ("7", "9") and stage is not Stage.AUTH:
+        # Yahoo uses it for content and for senders that prove nothing.
+        return _of_security(stage, temporary=temporary)
     whole: FailureKind | None
     if subject in {"3", "4"}:
         whole = _K.TRANSIENT if temporary else _of_a_distant_server(stage)

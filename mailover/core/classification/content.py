@@ -145,7 +145,7 @@ CONTENT = (
             r"message rejected\.?$",
             "journal",
         ),
-        not_at=UP_TO_MAIL,
+        not_at=UP_TO_LOGIN,
     ),
     Rule(
         kind=FailureKind.MESSAGE,

@@ -59,7 +59,7 @@ _EXACT: Mapping[str, str] = {
     "7.2": "the sender may not write to this mailing list",
     "7.7": "the message was altered on its way",
     "7.8": "the user name or password is refused",
-    "7.9": "the way to log in is too weak",
+    "7.9": "the proof of who we are is too weak",
     "7.10": "the connection must be encrypted",
     "7.11": "this way to log in needs an encrypted connection",
     "7.12": "the password must be changed to another form first",

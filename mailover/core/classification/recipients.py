@@ -96,6 +96,16 @@ RECIPIENT_WISHES = (
 MAILBOX = (
     Rule(
         kind=FailureKind.RECIPIENT,
+        because="the recipient's address does not exist",
+        words=(
+            "recipient address rejected: (access denied|user unknown|invalid|undeliverable|no-domain|not in)",
+            "(invalid|unknown) recipient",
+            "recipient (address )?not found",
+        ),
+        not_at=frozenset({Stage.AUTH}),
+    ),
+    Rule(
+        kind=FailureKind.RECIPIENT,
         because="the recipient's mailbox is full",
         words=(
             (
@@ -190,7 +200,8 @@ MAILBOX = (
             "has moved",
             "have been marked as inactive",
             "suppression list",
-            "(is|are|been) suppressed",
+            "(is|are|been|was) suppressed",
+            "cannot be delivered.{0,40} account",
             "unsubscribed",
             "spam reporting address",
             "mailbox owner has changed",
