@@ -198,11 +198,13 @@ class DnsLookup:
         if referral and not reply.answer and not authority and not reply.flags & dns.flags.RA:
             raise _TroubleError(Trouble.LAME, "it only refers to other servers")
         try:
-            reply.resolve_chaining()
+            chain = reply.resolve_chaining()
         except dns.message.ChainTooLong:
-            pass
+            return reply
         except dns.exception.DNSException as exc:
             raise _TroubleError(Trouble.BROKEN, "its reply contradicts itself") from exc
+        if chain.answer is None and reply.errors:
+            raise _TroubleError(Trouble.BROKEN, "its records cannot be read")
         return reply
 
     def _unknown(self, question: _Question, name: str, servers: Sequence[Server], error: Exception) -> Unknown:
@@ -270,16 +272,20 @@ async def _over_udp(server: Server, query: dns.message.Message) -> dns.message.M
 
 
 def _reply_to(query: dns.message.Message, data: bytes) -> dns.message.Message | None:
-    """The reply, None when the packet is garbage or belongs to another question. Raises Truncated."""
+    """The reply, None when the packet is garbage or belongs to another question. Raises Truncated.
+
+    A whole record with an illegal value (a TXT without a string) is left out; it must not hide its neighbours.
+    """
     try:
-        reply = dns.message.from_wire(data, raise_on_truncation=True, ignore_trailing=True)
+        reply = dns.message.from_wire(data, raise_on_truncation=True, ignore_trailing=True, continue_on_error=True)
     except dns.message.Truncated as exc:
         if query.is_response(exc.kwargs["message"]):
             raise
         return None
     except Exception:  # noqa: BLE001 - anything may be wrong in a packet from anybody
         return None
-    return reply if query.is_response(reply) else None
+    whole = all(isinstance(error.exception.__cause__, ValueError) for error in reply.errors)
+    return reply if whole and query.is_response(reply) else None
 
 
 async def _over_tcp(server: Server, query: dns.message.Message) -> dns.message.Message:
