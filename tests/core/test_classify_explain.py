@@ -76,3 +76,12 @@ def test_a_line_gives_the_same_kind_as_its_parts() -> None:
             line = f"{row['code']} {row['text']}" if row["code"] else row["text"]
             want = row["class"].removesuffix("_permanent")
             assert explain(read_stage(row["phase"]), line).kind.value == want, row["id"]
+
+
+def test_a_line_that_repeats_its_enhanced_code_gives_the_same_kind() -> None:
+    with REPLIES.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+            if row["enhanced"]:
+                line = f"{row['code']} {row['enhanced']} {row['text']}"
+                want = row["class"].removesuffix("_permanent")
+                assert explain(read_stage(row["phase"]), line).kind.value == want, row["id"]

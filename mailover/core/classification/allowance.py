@@ -50,7 +50,7 @@ SUSPENDED = (
         because="the provider has suspended our account",
         words=(
             (
-                r"^([45]\.\d+\.\d+ )?(your |the )?(account|workspace|organi[sz]ation|project|team) "
+                r"^([45]\.\d+\.\d+ )*(your |the )?(account|workspace|organi[sz]ation|project|team) "
                 "(has been |is |was )?suspended"
             ),
         ),

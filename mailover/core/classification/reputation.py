@@ -66,7 +66,7 @@ REPUTATION = (
             "intrusion prevention",
             "bad sender ip",
             "(currently|are) sending spam",
-            r"^([45]\.\d\.\d )?go away",
+            r"^([45]\.\d\.\d )*go away",
             r"\b(server|host|ip)\b( at)? .{0,40}is blocked",
             r"mail from \d[\d.]+ (refused|rejected)",
             "no access from mail server",
