@@ -1,38 +1,47 @@
 """The `mailover` command: one file per group of commands. Everything it can do over the API, anybody can."""
 
+from importlib import import_module
 from pathlib import Path
 
 import click
 
-from mailover.cli import looking, operating, probing, serving, setup
 from mailover.cli.session import Session
 
-_ORDER = (
-    "run",
-    "demo",
-    "status",
-    "check",
-    "explain",
-    "pin",
-    "unpin",
-    "switch",
-    "failback",
-    "providers",
-    "streams",
-    "events",
-    "failovers",
-    "config",
-    "token",
-    "db",
-)
+_WHERE = {
+    "run": "serving",
+    "demo": "serving",
+    "status": "looking",
+    "check": "probing",
+    "explain": "probing",
+    "pin": "operating",
+    "unpin": "operating",
+    "switch": "operating",
+    "failback": "operating",
+    "providers": "looking",
+    "streams": "operating",
+    "events": "looking",
+    "failovers": "looking",
+    "dns": "dns",
+    "config": "setup",
+    "token": "setup",
+    "db": "setup",
+}
+"""Each command's file, the commands in the order in which people need them."""
 
 
 class _Commands(click.Group):
-    """Lists its commands in the order in which people need them."""
+    """Reads a command's file when that command is wanted: most need little of what the agent needs."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The names, most needed first."""
-        return sorted(super().list_commands(ctx), key=_ORDER.index)
+        return list(_WHERE)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """The command of that name."""
+        if cmd_name not in _WHERE:
+            return None
+        commands: tuple[click.Command, ...] = import_module(f"mailover.cli.{_WHERE[cmd_name]}").COMMANDS
+        return next(command for command in commands if command.name == cmd_name)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -57,7 +66,3 @@ def main(ctx: click.Context, config: Path | None, url: str | None, token: str | 
     Exit codes: 0 all well, 1 unhealthy, 2 wrong usage or config, 3 the agent cannot be reached.
     """
     ctx.obj = Session(config=config, url=url, token=token)
-
-
-for _command in (*serving.COMMANDS, *looking.COMMANDS, *probing.COMMANDS, *operating.COMMANDS, *setup.COMMANDS):
-    main.add_command(_command)

@@ -5,15 +5,16 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 import click
 from rich.console import Console
 
-from mailover.cli.api import Api
-from mailover.config import Settings, find, load
-from mailover.config.outlets import Scope
 from mailover.errors import ConfigError, MailoverError, UnreachableError
+
+if TYPE_CHECKING:  # half a second that a command without a config or an agent need not wait for
+    from mailover.cli.api import Api
+    from mailover.config import Settings
 
 OK, UNHEALTHY, USAGE, UNREACHABLE = 0, 1, 2, 3
 
@@ -38,18 +39,24 @@ class Session:
     @property
     def path(self) -> Path | None:
         """The config file, None when there is none."""
+        from mailover.config import find  # noqa: PLC0415 - see the top
+
         return find(self.option, os.environ)
 
     @functools.cached_property
-    def settings(self) -> Settings:
+    def settings(self) -> "Settings":
         """The config. Raises ConfigError, also when there is no file."""
+        from mailover.config import load  # noqa: PLC0415 - see the top
+
         if self.path is None:
             raise ConfigError(["no config file found; `mailover config init` writes one, `mailover demo` needs none"])
         return load(self.path, os.environ)
 
     @property
-    def api(self) -> Api:
+    def api(self) -> "Api":
         """The running agent."""
+        from mailover.cli.api import Api  # noqa: PLC0415 - see the top
+
         configured = self.settings if self._url is None and self.path is not None else None
         url, token = self._url or _DEFAULT_URL, self._token
         if configured is not None:
@@ -60,8 +67,10 @@ class Session:
         return Api(url, token)
 
 
-def _strongest_token(settings: Settings) -> str | None:
+def _strongest_token(settings: "Settings") -> str | None:
     """A token of the config that may operate, else one that may read."""
+    from mailover.config.outlets import Scope  # noqa: PLC0415 - see the top
+
     for scope in (Scope.OPERATE, Scope.READ):
         for token in settings.tokens.values():
             if scope in token.scopes:
