@@ -53,7 +53,7 @@ class Reporter:
     """An application that tells the outcome of each mail it sends through the flag's provider."""
 
     name: str
-    every: timedelta = timedelta(seconds=2)
+    every: timedelta = timedelta(seconds=5)
     lies: Failure | None = None
     """What it says of every mail, whatever happened."""
 
