@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import resource
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,13 @@ from pathlib import Path
 from mailover.errors import StorageError
 
 _SQLITE = "sqlite:///"
+
+
+def allow_many_files() -> None:
+    """Raise the limit of open files as far as it may be: every reader that waits for the flag holds one."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class Supervisor:

@@ -331,4 +331,4 @@ def _snapshot(
 def publish(flag: Flag, identity: str) -> Published:
     """A flag's bytes and ETag."""
     body = json.dumps(flag.body(), separators=(",", ":"), ensure_ascii=False).encode()
-    return Published(flag=flag, body=body, etag=f'"{identity}-{flag.epoch}"')
+    return Published(flag=flag, body=body, etag=f'"{identity}-{flag.stream}-{flag.epoch}"')

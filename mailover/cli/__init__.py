@@ -17,7 +17,7 @@ _WHERE = {
     "unpin": "operating",
     "switch": "operating",
     "failback": "operating",
-    "providers": "looking",
+    "providers": "operating",
     "streams": "operating",
     "events": "looking",
     "failovers": "looking",

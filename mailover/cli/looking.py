@@ -162,4 +162,4 @@ def failovers(session: Session, json_: bool, limit: int, stream: str | None) -> 
         console().print(Text.assemble(each["time"], f" {each['stream']} ", (move, "bold"), status))
 
 
-COMMANDS = (status, providers, events, failovers)
+COMMANDS = (status, events, failovers)

@@ -138,4 +138,4 @@ def order(session: Session, stream: str, names: tuple[str, ...], json_: bool) ->
     _show(session.api.send("PUT", f"/streams/{stream}/order", {"providers": list(names)}), json_=json_)
 
 
-COMMANDS = (pin, unpin, switch, failback, streams)
+COMMANDS = (pin, unpin, switch, failback, providers, streams)

@@ -12,6 +12,7 @@ from mailover.cli.session import OK, UNHEALTHY, Session, guarded, pass_session
 from mailover.config import load
 from mailover.config.showing import warnings
 from mailover.demo.command import run_demo
+from mailover.process import allow_many_files
 
 
 @click.command()
@@ -26,6 +27,7 @@ def run(session: Session, log_level: str) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(OK))  # until the server takes it over
+    allow_many_files()
     settings = session.settings
     for warning in warnings(settings, session.path):
         logging.getLogger("mailover.config").warning("%s", warning)

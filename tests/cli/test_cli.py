@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -64,15 +65,17 @@ def ask(house: House, *arguments: str) -> Result:
 
 def test_every_command_has_help() -> None:
     pages = [["--help"]]
+    told: list[str] = []
     while pages:
         page = pages.pop()
         result = run(*page)
         assert result.exit_code == 0, page
         assert result.output.startswith("Usage: ")
-        command = main
-        for word in page[:-1]:
-            command = command.commands[word]  # type: ignore[assignment]
-        pages += [[*page[:-1], name, "--help"] for name in getattr(command, "commands", {})]
+        found = re.search(r"^Commands:\n((?:  .*\n?)+)", result.output, re.MULTILINE)
+        names = re.findall(r"^  (\S+)", found[1], re.MULTILINE) if found else []
+        pages += [[*page[:-1], name, "--help"] for name in names]
+        told.append(" ".join(page[:-1]))
+    assert {"run", "check", "providers enable", "streams order", "config init", "token create", "dns spf"} <= set(told)
 
 
 def test_status_says_what_each_flag_says_and_why(house: House) -> None:
