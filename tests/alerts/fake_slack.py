@@ -26,9 +26,17 @@ class Misdeed:
     take_but_drop_the_answer: bool = False
 
 
+Post = dict[str, object]
+
+
 class FakeSlack:
     def __init__(self) -> None:
-        self.posted: list[dict[str, object]] = []
+        self.posted: list[Post] = []
+        """Every message as it was first posted, with the `ts` it got."""
+        self.shown: dict[str, Post] = {}
+        """Every message as people see it now, by `ts`."""
+        self.updates = 0
+        self.down = False
         self.misdeeds: deque[Misdeed] = deque()
         self.calls = 0
         self.closing = threading.Event()
@@ -42,6 +50,20 @@ class FakeSlack:
     def headlines(self) -> list[str]:
         """What people saw, without the sign in front."""
         return [str(blocks(p)[0]["text"]["text"])[2:] for p in self.posted]
+
+    @property
+    def channel(self) -> list[Post]:
+        """What everybody in the channel sees now, in order: messages, and answers that were broadcast."""
+        return [p for p in self.shown.values() if not p.get("thread_ts") or p.get("reply_broadcast")]
+
+    def thread(self, post: Post) -> list[Post]:
+        """The answers to a message, in order."""
+        return [p for p in self.shown.values() if p.get("thread_ts") == post["ts"]]
+
+    def delete(self, post: Post) -> None:
+        """Somebody deletes a message and with it its thread."""
+        for each in [post, *self.thread(post)]:
+            del self.shown[str(each["ts"])]
 
     def wait_for(self, count: int) -> None:
         with self.arrived:
@@ -59,20 +81,35 @@ class FakeSlack:
             self._server.server_close()
             thread.join()
 
-    def take(self, post: dict[str, object]) -> None:
+    def take(self, post: Post) -> str:
+        """Keep a new message, or the new words of an old one; its `ts`."""
         with self.arrived:
-            self.posted.append(post)
+            if "ts" in post:
+                ts = str(post["ts"])
+                self.shown[ts] = {**self.shown[ts], **post}
+                self.updates += 1
+                return ts
+            ts = f"1700000000.{len(self.posted):06d}"
+            self.shown[ts] = {**post, "ts": ts}
+            self.posted.append(self.shown[ts])
             self.arrived.notify_all()
+            return ts
 
-    def verdict(self, path: str, headers: dict[str, str], body: bytes) -> tuple[str, dict[str, object] | None]:
+    def verdict(self, path: str, headers: dict[str, str], body: bytes) -> tuple[str, Post | None]:
         """Slack's word for a request, and the message if it is taken."""
         kind = headers.get("content-type", "").partition(";")[0]
-        if path == "/api/chat.postMessage":
+        if path in {"/api/chat.postMessage", "/api/chat.update"}:
             if headers.get("authorization") != f"Bearer {TOKEN}":
                 return "invalid_auth", None
             post = json.loads(body) if kind == "application/json" else form(body)
             if post.get("channel") != CHANNEL:
                 return "channel_not_found", None
+            if path.endswith("update") and str(post.get("ts")) not in self.shown:
+                return "message_not_found", None
+            if post.get("thread_ts") is not None and str(post["thread_ts"]) not in self.shown:
+                return "thread_not_found", None
+            if post.get("reply_broadcast") and post.get("thread_ts") is None:
+                return "invalid_arguments", None
         elif path == HOOK:
             post = json.loads(body)
         else:
@@ -89,11 +126,11 @@ class Handler(BaseHTTPRequestHandler):
         self.slack.calls += 1
         body = self.rfile.read(int(self.headers["Content-Length"]))
         misdeed = self.slack.misdeeds.popleft() if self.slack.misdeeds else None
+        if self.slack.down:
+            misdeed = Misdeed(status=503, body="down")
         word, post = self.slack.verdict(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
         if misdeed is None:
-            if post is not None:
-                self.slack.take(post)
-            self._say_word(word)
+            self._say_word(word, self.slack.take(post) if post is not None else "")
         elif misdeed.take_but_drop_the_answer:
             assert post is not None
             self.slack.take(post)
@@ -105,13 +142,13 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._say(misdeed.status, misdeed.body, misdeed.headers)
 
-    def _say_word(self, word: str) -> None:
+    def _say_word(self, word: str, ts: str) -> None:
         if self.path == HOOK:
             self._say(200 if word == "ok" else 400, word, {"Content-Type": "text/html"})
         elif word == "no_service":
             self._say(404, word, {})
         else:
-            answer = {"ok": True, "ts": "1.2"} if word == "ok" else {"ok": False, "error": word}
+            answer = {"ok": True, "ts": ts, "channel": CHANNEL} if word == "ok" else {"ok": False, "error": word}
             self._say(200, json.dumps(answer), {"Content-Type": "application/json"})
 
     def _say(self, status: int, body: str, headers: dict[str, str]) -> None:
@@ -133,20 +170,24 @@ class Handler(BaseHTTPRequestHandler):
         return
 
 
-def form(body: bytes) -> dict[str, object]:
-    post: dict[str, object] = {k: v[0] for k, v in parse_qs(body.decode()).items()}
+def form(body: bytes) -> Post:
+    post: Post = {k: v[0] for k, v in parse_qs(body.decode()).items()}
     if "blocks" in post:
         post["blocks"] = json.loads(str(post["blocks"]))
     return post
 
 
-def blocks(post: dict[str, object]) -> list[dict]:
+def blocks(post: Post) -> list[dict]:
     found = post["blocks"]
     assert isinstance(found, list)
     return found
 
 
-def bad_blocks(post: dict[str, object]) -> str:
+def headline(post: Post) -> str:
+    return str(blocks(post)[0]["text"]["text"])
+
+
+def bad_blocks(post: Post) -> str:
     """Slack's limits for the blocks used here."""
     for block in blocks(post):
         limit = 150 if block["type"] == "header" else 3000
