@@ -4,11 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from mailover.core.events import EventType
-from mailover.core.observations import Failure, FailureKind, Stage
-
 from core.trouble import minutes, refuses
 from core.world import Reporter, World
+from mailover.core.events import EventType
+from mailover.core.observations import Failure, FailureKind, Stage
 
 SEEDS = pytest.mark.parametrize("seed", range(3))
 LIE_AT_PORT = Failure(kind=FailureKind.TIMEOUT, stage=Stage.CONNECT, text="timed out")
@@ -44,7 +43,7 @@ def test_a_lossy_network_of_our_own_flips_nothing_where_references_tell(seed: in
 
 @SEEDS
 def test_a_real_outage_on_a_lossy_network_is_still_found(seed: int) -> None:
-    lossy = ((minutes(0), minutes(60), 0.05),)
+    lossy = ((minutes(0), minutes(60), 0.1),)
     troubles = {"a": (refuses(since=minutes(20), until=minutes(50)),)}
     world = World(seed=seed, own_losses=lossy, references=("r1", "r2"), troubles=troubles).run(hours=1)
     assert world.failing_minutes < 2

@@ -4,8 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from mailover.core.events import EventType
-
 from core.trouble import (
     Trouble,
     bad_login,
@@ -20,6 +18,7 @@ from core.trouble import (
     slow_bad_login,
 )
 from core.world import Reporter, World, policy_of
+from mailover.core.events import EventType
 
 SEEDS = pytest.mark.parametrize("seed", range(3))
 HALF_AN_HOUR = {"since": minutes(10), "until": minutes(40)}
