@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from mailover import bootstrap
 from mailover.config import build
@@ -20,6 +21,7 @@ from mailover.demo.authority import shared_authority
 from mailover.demo.diary import Diary
 from mailover.demo.post import Post
 from mailover.demo.provider import Provider
+from mailover.errors import ConfigError
 from mailover.service import Service
 
 NAMES = ("postmark", "sendgrid", "ses")
@@ -51,10 +53,7 @@ def set_up(diary: Diary) -> Iterator[Scene]:
         sink_port = free_port()
         post = Post(probe_address=_PROBE_ADDRESS, host=_HOST, port=sink_port)
         providers = {name: stack.enter_context(Provider(name, sink=post)) for name in NAMES}
-        port = USUAL_PORT if is_free(USUAL_PORT) else 0
-        settings = build(document(directory, providers, sink_port=sink_port, port=port), {})
-        house = bootstrap.assemble(settings)
-        house.service.reload(impatient(policy_of(settings)), settings.default_stream)
+        house = assemble(document(directory, providers, sink_port=sink_port))
         house.service.listen(diary.hear)
         stack.callback(house.stop)
         house.start()
@@ -67,17 +66,25 @@ def set_up(diary: Diary) -> Iterator[Scene]:
             application=application,
             post=post,
             url=house.api.url,
-            moved=port != USUAL_PORT,
+            moved=urlsplit(house.api.url).port != USUAL_PORT,
         )
 
 
-def document(
-    directory: Path, providers: Mapping[str, Provider], *, sink_port: int, port: int
-) -> dict[str, dict[str, object]]:
-    """What a config file would say: the defaults, only in a hurry."""
+def assemble(said: Mapping[str, Mapping[str, object]]) -> bootstrap.House:
+    """The house, listening on the usual port if that can be had, else on a free one."""
+    usual, other = (build({**said, "server": {"listen": f"{_HOST}:{port}"}}, {}) for port in (USUAL_PORT, 0))
+    try:
+        house = bootstrap.assemble(usual)
+    except ConfigError:
+        house = bootstrap.assemble(other)
+    house.service.reload(impatient(policy_of(usual)), usual.default_stream)
+    return house
+
+
+def document(directory: Path, providers: Mapping[str, Provider], *, sink_port: int) -> dict[str, dict[str, object]]:
+    """What a config file would say, but for the address of the API: the defaults, only in a hurry."""
     ca_file = shared_authority().write(directory / "ca.pem")
     return {
-        "server": {"listen": f"{_HOST}:{port}", "instance": "demo"},
         "storage": {"url": f"sqlite:///{directory / 'mailover.db'}"},
         "providers": {name: _account(provider, ca_file) for name, provider in providers.items()},
         "streams": {STREAM: {"providers": list(providers), "default": True}},
@@ -125,17 +132,6 @@ def impatient(policy: Policy) -> Policy:
         policy.breaker, auth_open_for_max=6 * seconds, suspended_open_for=5 * seconds, lost_open_for=5 * seconds
     )
     return replace(policy, breaker=breaker)
-
-
-def is_free(port: int) -> bool:
-    """Whether nobody listens on the port."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((_HOST, port))
-        except OSError:
-            return False
-    return True
 
 
 def free_port() -> int:

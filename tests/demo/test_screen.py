@@ -67,7 +67,7 @@ def test_a_play_in_which_nothing_moves_claims_nothing(scene: Scene) -> None:
 
 
 def test_the_demos_config_holds_nothing_but_loopback(scene: Scene, tmp_path: Path) -> None:
-    said = document(tmp_path, scene.providers, sink_port=2525, port=0)
+    said = document(tmp_path, scene.providers, sink_port=2525)
     assert {account["host"] for account in said["providers"].values()} == {"127.0.0.1"}
     assert Path(said["providers"]["ses"]["ca_file"]).read_bytes().startswith(b"-----BEGIN CERTIFICATE-----")
     assert shared_authority() is shared_authority()
