@@ -106,6 +106,8 @@ def _conceal(values: Table) -> None:
         for key in secret_keys(model):
             if isinstance(table.get(key), str):
                 table[key] = Secret(table[key])
+            elif isinstance(table.get(key), list):
+                table[key] = [Secret(item) if isinstance(item, str) else item for item in table[key]]
 
 
 def _told_once(problems: Iterable[Problem]) -> list[str]:

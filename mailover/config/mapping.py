@@ -2,7 +2,7 @@
 
 from mailover.config.providers import Auth, PeakHoursSettings, ProviderSettings, StreamSettings, Weekday
 from mailover.config.settings import Settings
-from mailover.core.policy import BreakerPolicy, Policy, ProbePolicy
+from mailover.core.policy import AlertPolicy, BreakerPolicy, Policy, ProbePolicy
 from mailover.core.providers import PeakHours, Provider, Stream
 from mailover.smtp.endpoint import Credentials, Endpoint, Mechanism, TlsMode
 
@@ -21,6 +21,7 @@ def policy(settings: Settings) -> Policy:
         streams={name: _stream(name, stream) for name, stream in settings.streams.items()},
         breaker=_breaker(settings),
         probes=_probes(settings),
+        alerts=_alerts(settings),
     )
 
 
@@ -109,4 +110,18 @@ def _probes(settings: Settings) -> ProbePolicy:
         slow_is_failure=probes.slow_is_failure,
         round_trip=trip is not None,
         round_trip_deadline=trip.deadline if trip else ProbePolicy().round_trip_deadline,
+    )
+
+
+def _alerts(settings: Settings) -> AlertPolicy:
+    alerts = settings.alerts
+    return AlertPolicy(
+        failure_rate=alerts.failure_rate,
+        latency=alerts.latency,
+        window=alerts.window,
+        minimum=alerts.minimum,
+        certificate_days=alerts.certificate_days,
+        untried_after=alerts.untried_after,
+        failovers_a_day=alerts.failovers_a_day,
+        remind_every=alerts.remind_every,
     )

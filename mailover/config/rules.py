@@ -6,9 +6,11 @@ What has the wrong kind is passed over here: the models complain of it.
 from collections.abc import Iterator
 from typing import Any
 
+from mailover.config.alerting import provider_hosts
 from mailover.config.fields import parse_listen
 from mailover.config.problems import Problem, did_you_mean
 from mailover.config.shape import KeyPath, Table
+from mailover.secrets import Secret
 
 
 def broken_rules(values: Table) -> Iterator[Problem]:
@@ -17,6 +19,7 @@ def broken_rules(values: Table) -> Iterator[Problem]:
     yield from _several_defaults(values)
     yield from _open_without_tokens(values)
     yield from _open_relay(values)
+    yield from _alerts_through_a_provider(values)
 
 
 def _unknown_providers(values: Table) -> Iterator[Problem]:
@@ -56,6 +59,23 @@ def _open_relay(values: Table) -> Iterator[Problem]:
         yield Problem(path=path, says="others than this machine can reach it; give certificate_file and key_file")
     if not any("send" in _list(_table(token).get("scopes")) for token in _table(values.get("tokens")).values()):
         yield Problem(path=path, says='others than this machine can reach it; give a token the scope "send"')
+
+
+def _alerts_through_a_provider(values: Table) -> Iterator[Problem]:
+    """News of a failing provider must not travel through it."""
+    hosts = {
+        name: str(_table(provider).get("host", "")).lower()
+        for name, provider in _table(values.get("providers")).items()
+    }
+    given = _table(values.get("alerts")).get("apprise_urls")
+    listed = given.reveal().split() if isinstance(given, Secret) else _list(given)
+    for url in listed:
+        text = url.reveal() if isinstance(url, Secret) else url
+        for place in sorted(provider_hosts(text)) if isinstance(text, str) else ():
+            for name, host in hosts.items():
+                if host == place or host.endswith(f".{place}") or place.endswith(f".{host}"):
+                    says = f"sends mail through {name}, the very provider it may have to tell of; use another way"
+                    yield Problem(path=("alerts", "apprise_urls"), says=says)
 
 
 def _reaches_beyond_loopback(listen: object) -> bool:

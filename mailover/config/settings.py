@@ -6,6 +6,7 @@ Where its parts come from is `loading`'s business, what they mean to the core `m
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from mailover.config.alerting import AlertsSettings
 from mailover.config.fields import Name
 from mailover.config.outlets import (
     RelaySettings,
@@ -53,6 +54,8 @@ class Settings(BaseSettings):
     """Others to ask when a provider is silent."""
     resolver: ResolverSettings = ResolverSettings()
     """Where host names are asked."""
+    alerts: AlertsSettings = AlertsSettings()
+    """What people are warned of."""
     slack: SlackSettings | None = None
     """Alerts in Slack."""
     webhooks: dict[Name, WebhookSettings] = Field(default_factory=dict)

@@ -15,6 +15,7 @@ from mailover.config.durations import format_duration
 from mailover.config.settings import Settings
 from mailover.config.shape import keys, secret_keys, tables
 from mailover.core.providers import StreamMode
+from mailover.core.sentences import listed
 from mailover.secrets import HIDDEN, Secret
 
 _OTHERS_MAY_READ = 0o077
@@ -30,7 +31,7 @@ def show(settings: Settings) -> str:
 
 def warnings(settings: Settings, path: Path | None) -> list[str]:
     """What is allowed but hardly meant, as sentences with their key path."""
-    return [*_readable_secrets(path), *_unused(settings), *_unsafe(settings)]
+    return [*_readable_secrets(path), *_unused(settings), *_unsafe(settings), *_alike(settings)]
 
 
 def _readable_secrets(path: Path | None) -> Iterator[str]:
@@ -63,6 +64,19 @@ def _unsafe(settings: Settings) -> Iterator[str]:
     for name, provider in settings.providers.items():
         if provider.allow_plaintext:
             yield f"providers.{name}.allow_plaintext: the password may cross the network without encryption"
+
+
+def _alike(settings: Settings) -> Iterator[str]:
+    """What providers of one stream share that they should not, and what they do not share that they should."""
+    for name, stream in settings.streams.items():
+        used = {each: settings.providers[each] for each in stream.providers if each in settings.providers}
+        for infra in dict.fromkeys(infra for provider in used.values() for infra in provider.infra):
+            sharing = [each for each, provider in used.items() if infra in provider.infra]
+            if len(sharing) > 1:
+                yield f"streams.{name}: {listed(sharing)} all rest on {infra}, so they may fail together"
+        senders = dict.fromkeys(provider.sender for provider in used.values() if provider.sender)
+        if len(senders) > 1:
+            yield f"streams.{name}: its providers have different From addresses: {listed(list(senders))}"
 
 
 def _plain(value: Any) -> Any:
