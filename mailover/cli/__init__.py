@@ -12,7 +12,7 @@ _WHERE = {
     "demo": "serving",
     "status": "looking",
     "check": "probing",
-    "explain": "probing",
+    "explain": "explaining",
     "pin": "operating",
     "unpin": "operating",
     "switch": "operating",
