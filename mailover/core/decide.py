@@ -114,10 +114,13 @@ def _judge(draft: Draft, provider: str) -> None:
 
 def _let_time_pass(draft: Draft) -> None:
     """Everything whose time has come: confirmations, verifications, trials, blindness."""
-    for name in list(draft.breakers):
-        hearing.advance_burst(draft, draft.breakers[name])
-        reports.expire_verification(draft, draft.breakers[name])
-        trials.advance(draft, draft.breakers[name])
+    for name, breaker in list(draft.breakers.items()):
+        if breaker.burst is not None:
+            hearing.advance_burst(draft, breaker)
+        if breaker.verification is not None:
+            reports.expire_verification(draft, draft.breakers[name])
+        if breaker.opening is not None:
+            trials.advance(draft, draft.breakers[name])
     sight.check(draft)
 
 
@@ -144,7 +147,7 @@ def _wake_at(draft: Draft) -> datetime | None:
             limit = breaker.silent_since + draft.policy.sight_limit
             if limit > draft.now:
                 moments.append(limit)
-        trial = trials.next_at(draft, breaker)
+        trial = trials.next_at(draft, breaker) if breaker.opening is not None else None
         if trial is not None:
             moments.append(trial)
     for stream in draft.policy.streams.values():

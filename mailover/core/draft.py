@@ -90,9 +90,9 @@ class Draft:
     def lets_through(self, name: str) -> bool:
         """Whether the flag may regard the provider as healthy; a shadowed breaker's verdict is ignored."""
         breaker = self.breakers.get(name)
-        if breaker is None or not breaker.enabled:
-            return False
-        return breaker.closed or self.shadowed(name)
+        if breaker is None or breaker.closed:
+            return breaker is not None
+        return breaker.enabled and self.shadowed(name)
 
     def shadowed(self, name: str) -> bool:
         """Whether the flag ignores what the breaker says."""

@@ -1,8 +1,9 @@
 """What the flag of each stream says: the first eligible provider in order, unless pinned, blind or exhausted."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from mailover.core import telling
 from mailover.core.breaker import Breaker
@@ -41,11 +42,12 @@ class Candidates:
 
 def candidates(draft: Draft, stream: Stream) -> Candidates:
     """Sort a stream's providers by what they may do."""
-    order = tuple(p for p in draft.order_of(stream.name) if p in draft.breakers)
-    healthy = tuple(p for p in order if draft.lets_through(p))
-    covered = tuple(p for p in healthy if not stream.require_dns or draft.breakers[p].dns != "none")
+    breakers = draft.breakers
+    order = tuple(p for p in draft.order_of(stream.name) if p in breakers)
+    healthy = tuple(p for p in order if breakers[p].closed or draft.lets_through(p))
+    covered = tuple(p for p in healthy if breakers[p].dns != "none") if stream.require_dns else healthy
     eligible = covered or healthy
-    ready = tuple(p for p in eligible if not draft.breakers[p].runs or draft.shadowed(p))
+    ready = tuple(p for p in eligible if not breakers[p].runs or draft.shadowed(p))
     return Candidates(order=order, healthy=healthy, eligible=eligible, ready=ready)
 
 
@@ -298,6 +300,9 @@ def next_at(draft: Draft, stream: Stream) -> list[datetime]:
     if stream.peak_hours:
         moments.append(draft.now.replace(second=0, microsecond=0) + timedelta(minutes=1))
     if state.flag.mode in {Mode.FAILOVER, Mode.BALANCE} and stream.failback is Failback.AUTO:
-        closed = (draft.breakers[p] for p in draft.order_of(stream.name) if draft.lets_through(p))
-        moments += [m for m in (returns_at(draft, b) for b in closed) if m > draft.now]
+        absent: Iterable[str] = takewhile(lambda p: p != state.flag.provider, draft.order_of(stream.name))
+        if state.flag.mode is Mode.BALANCE:
+            absent = (p for p in draft.order_of(stream.name) if p not in state.flag.weights)
+        returning = (returns_at(draft, draft.breakers[p]) for p in absent if draft.lets_through(p))
+        moments += [m for m in returning if m > draft.now]
     return moments
