@@ -1,6 +1,7 @@
 """Commands that read: status, providers, streams, events, failovers."""
 
 import time
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -9,7 +10,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from mailover.cli.api import Api
 from mailover.cli.session import OK, UNHEALTHY, Session, as_json, console, guarded, pass_session, print_json
+from mailover.errors import UnreachableError
 
 _COLOURS = {
     "healthy": "green",
@@ -28,6 +31,7 @@ _COLOURS = {
     "critical": "red",
 }
 _WATCH_SECONDS = 2.0
+_WATCH_EVENTS = 8
 
 limit = click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most.")
 
@@ -74,10 +78,6 @@ def provider_table(providers: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _healthy(streams: list[dict[str, Any]]) -> bool:
-    return all(s["flag"]["sending"] and s["flag"]["mode"] not in {"blind", "exhausted"} for s in streams)
-
-
 @click.command()
 @as_json
 @click.option("--watch", is_flag=True, help="Stay, and show what changes, until Ctrl-C.")
@@ -85,19 +85,56 @@ def _healthy(streams: list[dict[str, Any]]) -> bool:
 @guarded
 def status(session: Session, json_: bool, watch: bool) -> None:
     """Show what each stream's flag says and how each provider is. Exit code 1 when a stream is in trouble."""
-    api = session.api
-    streams, providers = api.get("/streams")["items"], api.get("/providers")["items"]
+    if watch:
+        _watch(session.api)
+        return
+    now = _Glance(session.api)
     if json_:
-        print_json({"streams": streams, "providers": providers})
-    elif watch:
-        with Live(console=console(), screen=False, auto_refresh=False) as live:
-            while True:
-                live.update(Group(stream_table(streams), Text(), provider_table(providers)), refresh=True)
-                time.sleep(_WATCH_SECONDS)
-                streams, providers = api.get("/streams")["items"], api.get("/providers")["items"]
+        print_json({"streams": now.streams, "providers": now.providers})
     else:
-        console().print(stream_table(streams), "", provider_table(providers))
-    raise SystemExit(OK if _healthy(streams) else UNHEALTHY)
+        console().print(now.picture())
+    raise SystemExit(OK if now.healthy else UNHEALTHY)
+
+
+class _Glance:
+    """Everything that status shows, as it is at one moment."""
+
+    def __init__(self, api: Api) -> None:
+        self.streams: list[dict[str, Any]] = api.get("/streams")["items"]
+        self.providers: list[dict[str, Any]] = api.get("/providers")["items"]
+        self.events: list[dict[str, Any]] = []
+
+    @property
+    def healthy(self) -> bool:
+        """Whether mail flows, and for good reason."""
+        return all(s["flag"]["sending"] and s["flag"]["mode"] not in {"blind", "exhausted"} for s in self.streams)
+
+    def picture(self) -> Group:
+        """Streams and why, then providers."""
+        return Group(stream_table(self.streams), "", provider_table(self.providers))
+
+
+def _watch(api: Api) -> None:
+    """Keep the picture and the latest events on the screen; an agent that is away for a while is said, not fatal."""
+    seen: Group | None = None
+    with suppress(KeyboardInterrupt), Live(console=console(), auto_refresh=False, vertical_overflow="visible") as live:
+        while True:
+            at = time.strftime("%H:%M:%S")
+            try:
+                latest = [_event_line(e) for e in api.get("/events", limit=_WATCH_EVENTS, newest="true")["items"]]
+                seen = Group(_Glance(api).picture(), "", *latest)
+                headline = Text(f"{api.url} at {at}", style="dim")
+            except UnreachableError as error:
+                if seen is None:
+                    raise
+                headline = Text(f"{at} {error}; this is what it said last:", style="red")
+            live.update(Group(headline, "", seen), refresh=True)
+            time.sleep(_WATCH_SECONDS)
+
+
+def _event_line(event: dict[str, Any]) -> Text:
+    kind = (event["type"], _COLOURS[event["data"]["severity"]])
+    return Text.assemble(event["time"], " ", kind, f" {event['subject']}: {event['data']['because']}")
 
 
 @click.group()
@@ -139,8 +176,7 @@ def events(
         print_json(found)
         return
     for event in found["items"]:
-        kind = (event["type"], _COLOURS[event["data"]["severity"]])
-        console().print(Text.assemble(event["time"], " ", kind, f" {event['subject']}: {event['data']['because']}"))
+        console().print(_event_line(event))
 
 
 @click.command()
