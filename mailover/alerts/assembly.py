@@ -1,0 +1,58 @@
+"""From the settings to everything that tells people: which event goes where, and who carries it there."""
+
+from mailover.alerts.apprise_channel import AppriseChannel, endpoint_name, installed
+from mailover.alerts.courier import Courier
+from mailover.alerts.dead_man import DeadMan
+from mailover.alerts.living import LivingMessages
+from mailover.alerts.messages import worth_following, worth_telling
+from mailover.alerts.notebook import Notebook
+from mailover.alerts.runbook import Links
+from mailover.alerts.slack import PACE, Slack, SlackAccount
+from mailover.clock import Clock
+from mailover.config import Settings
+from mailover.core.events import Event
+from mailover.errors import ConfigError
+from mailover.storage.store import Store
+
+_SLACK = "slack"
+
+
+def routes(settings: Settings, event: Event) -> tuple[str, ...]:
+    """Which outbox rows an event gets, in the same transaction that records it."""
+    to: list[str] = []
+    if settings.slack is not None:
+        lives = settings.slack.webhook_url is None
+        to += [_SLACK] if (worth_following(event) if lives else worth_telling(event)) else []
+    if worth_telling(event):
+        to += [endpoint_name(url) for url in settings.alerts.apprise_urls]
+    return tuple(to)
+
+
+def couriers(settings: Settings, store: Store, clock: Clock) -> list[Courier]:
+    """One for each way of telling people. Raises ConfigError when what it needs is not installed."""
+    urls = settings.alerts.apprise_urls
+    if urls and not installed():
+        raise ConfigError(['alerts.apprise_urls: apprise is not installed: pip install "mailover[apprise]"'])
+    links = Links(runbook=settings.alerts.runbook_url, home=settings.server.public_url)
+    made = [Courier(endpoint_name(url), AppriseChannel(url, clock, links=links), store, clock) for url in urls]
+    return [*_slack(settings, store, clock, links), *made]
+
+
+def dead_man(settings: Settings, clock: Clock) -> DeadMan | None:
+    """The pings, where they are configured."""
+    url = settings.alerts.dead_man_url
+    return None if url is None else DeadMan(url, clock)
+
+
+def _slack(settings: Settings, store: Store, clock: Clock, links: Links) -> list[Courier]:
+    slack = settings.slack
+    if slack is None:
+        return []
+    account = SlackAccount(
+        token=slack.token, channel=slack.channel, webhook_url=slack.webhook_url, api_url=slack.api_url
+    )
+    bot, most = account.bot(clock), settings.alerts.posts_an_hour
+    if bot is None:
+        return [Courier(_SLACK, Slack(account, clock, links=links), store, clock, pace=PACE)]
+    living = LivingMessages(bot, Notebook(store, _SLACK), clock, links=links, posts_an_hour=most)
+    return [Courier(_SLACK, living, store, clock, pace=PACE)]
