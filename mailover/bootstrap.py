@@ -5,7 +5,6 @@ import secrets
 import signal
 import threading
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 
 from agent.loop import Agent, Rhythm, Watched
 from agent.probes import RoundTrip, Target
@@ -13,20 +12,17 @@ from agent.probes.arrivals import Arrivals, Mailbox
 from agent.probes.imap import ImapAccount, ImapMailbox
 from agent.probes.looking import Now
 from agent.probes.marks import agent_mark
-from agent.probes.sink import SinkMailbox
 from agent.probes.webhook import WebhookMailbox
 from agent.self_check import Reference
-from mailover.alerts.courier import Courier
+from mailover.alerts import assembly
+from mailover.alerts.dead_man import DeadMan
 from mailover.alerts.dispatcher import Dispatcher
-from mailover.alerts.messages import worth_telling
-from mailover.alerts.slack import Slack, SlackAccount
 from mailover.clock import Clock, SystemClock
 from mailover.config import Settings
 from mailover.config.mapping import credentials, endpoint, policy
-from mailover.config.outlets import SlackSettings
 from mailover.config.watching import ImapSettings, MailboxKind, RoundTripSettings
 from mailover.core.decide import Decision
-from mailover.core.events import Event, Severity
+from mailover.core.events import Severity
 from mailover.errors import ConfigError
 from mailover.process import Supervisor, only_one
 from mailover.resolve import Resolver
@@ -42,9 +38,6 @@ from webhooks.server import ApiServer
 _log = logging.getLogger("mailover.bootstrap")
 _events = logging.getLogger("mailover.events")
 
-_SLACK = "slack"
-_SLACK_PACE = timedelta(seconds=1)
-"""Slack takes one message a second per channel."""
 _LEVELS = {Severity.INFO: logging.INFO, Severity.WARNING: logging.WARNING, Severity.CRITICAL: logging.CRITICAL}
 
 
@@ -96,6 +89,8 @@ def _round_trip(trip: RoundTripSettings, instance: str, names: Resolver, now: No
     if trip.mailbox is MailboxKind.IMAP and trip.imap is not None:
         mailbox = ImapMailbox(_imap_account(trip.imap), agent=mark, arrivals=arrivals, resolver=names, now=now)
     elif trip.mailbox is MailboxKind.SMTP and trip.smtp is not None:
+        from agent.probes.sink import SinkMailbox  # noqa: PLC0415 - a mail server of which few houses need any
+
         listen = trip.smtp.listen
         mailbox = SinkMailbox(to=trip.to, host=listen.host, port=listen.port, arrivals=arrivals)
     deadline = trip.deadline.total_seconds()
@@ -132,13 +127,14 @@ class House:
             default_stream=settings.default_stream,
             clock=clock,
             identity=secrets.token_hex(3),
-            endpoints=lambda event: _routes(self._settings, event),
+            endpoints=lambda event: assembly.routes(self._settings, event),
         )
         self._gate = Gate(_tokens(settings), store.tokens, loopback=listen.loopback)
         source = f"mailover/{settings.server.instance}"
         app = create_app(self.service, self._gate, source=source, mask=lambda text: _masked(self._settings, text))
         self.agent = self._agent(settings)
-        self.dispatcher = Dispatcher(_couriers(settings, store, clock))
+        self.dispatcher = Dispatcher(assembly.couriers(settings, store, clock))
+        self._dead_man = assembly.dead_man(settings, clock)
         self.api = ApiServer(app, listen.host, listen.port)
         self.service.listen(self._hear_decision)
 
@@ -174,7 +170,7 @@ class House:
         ):
             if was != wanted:
                 raise ConfigError([f"{key}: cannot change while mailover runs; restart it"])
-        couriers = _couriers(settings, self.store, self._clock)
+        couriers = assembly.couriers(settings, self.store, self._clock)
         self.agent.stop()
         try:
             self.agent = self._agent(settings)
@@ -189,6 +185,7 @@ class House:
         self.dispatcher.stop()
         self.dispatcher = Dispatcher(couriers)
         self.dispatcher.start()
+        self._ping_from_now(assembly.dead_man(settings, self._clock))
 
     def _agent(self, settings: Settings) -> Agent:
         looked_at = watched(settings, resolver(settings), self._clock.now)
@@ -212,20 +209,32 @@ class House:
             self.agent.start()
         except OSError as error:
             raise _sink_refused(error) from error
+        if self._dead_man is not None:
+            self._dead_man.start()
         self.service.start()
         self.dispatcher.start()
 
     def _stop_watching(self) -> None:
         self.agent.stop()
         self.service.stop()
+        self._ping_from_now(None)
         self.dispatcher.stop()
         self.store.close()
 
-    def _hear_decision(self, _snapshot: Snapshot, decision: Decision) -> None:
+    def _ping_from_now(self, dead_man: DeadMan | None) -> None:
+        before, self._dead_man = self._dead_man, dead_man
+        if before is not None:
+            before.stop()
+        if dead_man is not None:
+            dead_man.start()
+
+    def _hear_decision(self, snapshot: Snapshot, decision: Decision) -> None:
         for event in decision.events:
             _events.log(_LEVELS[event.severity], "%s: %s", event.type, event.because)
         if decision.events:
             self.dispatcher.wake()
+        if (dead_man := self._dead_man) is not None:
+            dead_man.hear_decision(snapshot, decision)
         self._supervisor.feed()
 
 
@@ -255,18 +264,3 @@ def _masked(settings: Settings, text: str) -> str:
     known = [account.password.reveal() for account in settings.providers.values() if account.password is not None]
     known += [each.token.reveal() for each in settings.tokens.values()]
     return mask(text, known)
-
-
-def _routes(settings: Settings, event: Event) -> tuple[str, ...]:
-    """Which outbox rows an event gets, in the same transaction that records it."""
-    return (_SLACK,) if settings.slack is not None and worth_telling(event) else ()
-
-
-def _couriers(settings: Settings, store: SqlStore, clock: Clock) -> list[Courier]:
-    if settings.slack is None:
-        return []
-    return [Courier(_SLACK, Slack(_slack_account(settings.slack), clock), store, clock, pace=_SLACK_PACE)]
-
-
-def _slack_account(slack: SlackSettings) -> SlackAccount:
-    return SlackAccount(token=slack.token, channel=slack.channel, webhook_url=slack.webhook_url, api_url=slack.api_url)
