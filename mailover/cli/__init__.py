@@ -9,7 +9,7 @@ from mailover.cli.session import Session
 
 _WHERE = {
     "run": "serving",
-    "demo": "serving",
+    "demo": "showing",
     "status": "looking",
     "check": "probing",
     "explain": "explaining",

@@ -1,4 +1,4 @@
-"""Commands that stay: run (the agent) and demo."""
+"""The command that stays: run, the agent. Nothing is read here that a running agent does not need."""
 
 import logging
 import os
@@ -8,10 +8,9 @@ import sys
 import click
 
 from mailover import bootstrap
-from mailover.cli.session import OK, UNHEALTHY, Session, guarded, pass_session
+from mailover.cli.session import OK, Session, guarded, pass_session
 from mailover.config import load
 from mailover.config.showing import warnings
-from mailover.demo.command import run_demo
 from mailover.process import allow_many_files
 
 
@@ -34,11 +33,4 @@ def run(session: Session, log_level: str) -> None:
     bootstrap.assemble(settings).run(lambda: load(session.path, os.environ))
 
 
-@click.command()
-@click.option("--manual", is_flag=True, help="Break and heal the providers yourself.")
-def demo(manual: bool) -> None:
-    """Watch mailover work: three local providers, the agent, its API; one provider breaks and comes back."""
-    raise SystemExit(OK if run_demo(manual=manual) else UNHEALTHY)
-
-
-COMMANDS = (run, demo)
+COMMANDS = (run,)
