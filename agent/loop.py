@@ -8,7 +8,7 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -31,6 +31,7 @@ _ABSENT_AFTER = timedelta(seconds=30)
 """A loop this late was suspended with its machine, not busy."""
 _STOP_SECONDS = 5.0
 _HOUR = 3600.0
+_TIDY_EVERY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +203,7 @@ class Agent:
                 scheduler.steadily(rhythm.round_trip, self._probing(name, ProbeKind.ROUND_TRIP))
         if self._watched.references:
             scheduler.steadily(rhythm.references, self._look_at_references)
+        scheduler.steadily(_TIDY_EVERY, self._tidy)
         return scheduler
 
     def _probing(self, name: str, kind: ProbeKind) -> Callable[[], None]:
@@ -252,11 +254,20 @@ class Agent:
             except MailoverError as error:
                 _log.warning("%s probe of %s not started: %s", order.probe, order.provider, error)
 
+    def _tidy(self) -> None:
+        """The store's hourly work, in a thread: it may take seconds, and no probe waits for it."""
+        assert self._stopping is not None  # noqa: S101 - made where the loop begins
+        stopping = self._stopping
+        self._keep(asyncio.to_thread(self._service.tidy, lambda: not stopping.is_set()))
+
     def _look_at_references(self) -> None:
         if self._watched.references:
-            task = asyncio.get_running_loop().create_task(self._ask_references())
-            self._asking.add(task)
-            task.add_done_callback(self._asking.discard)
+            self._keep(self._ask_references())
+
+    def _keep(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
 
     async def _ask_references(self) -> None:
         watched, now = self._watched, self._service.clock.now

@@ -19,7 +19,7 @@ from mailover.alerts.dead_man import DeadMan
 from mailover.alerts.dispatcher import Dispatcher
 from mailover.clock import Clock, SystemClock
 from mailover.config import Settings
-from mailover.config.mapping import credentials, endpoint, policy
+from mailover.config.mapping import credentials, endpoint, policy, retention
 from mailover.config.watching import ImapSettings, MailboxKind, RoundTripSettings
 from mailover.core.decide import Decision
 from mailover.core.events import Severity
@@ -128,6 +128,7 @@ class House:
             clock=clock,
             identity=secrets.token_hex(3),
             endpoints=lambda event: assembly.routes(self._settings, event),
+            keep=retention(settings),
         )
         self._gate = Gate(_tokens(settings), store.tokens, loopback=listen.loopback)
         source = f"mailover/{settings.server.instance}"
@@ -181,6 +182,7 @@ class House:
             raise _sink_refused(error) from error
         self._settings = settings
         self._gate.use(_tokens(settings))
+        self.service.keep = retention(settings)
         self.service.reload(policy(settings), settings.default_stream)
         self.dispatcher.stop()
         self.dispatcher = Dispatcher(couriers)

@@ -23,7 +23,7 @@ from mailover.core.observations import AgentStarted, Observation, ProbeKind, Sto
 from mailover.core.operators import refusal
 from mailover.core.policy import Policy
 from mailover.errors import NotFoundError, RefusedError, StorageError, UnavailableError, VersionConflictError
-from mailover.storage.store import Store
+from mailover.storage.store import Retention, Store
 
 _log = logging.getLogger("mailover.service")
 
@@ -31,6 +31,8 @@ _TICK = timedelta(seconds=2)
 """The longest the deciding thread sleeps; its heartbeat."""
 _STALE_AFTER = timedelta(seconds=10)
 _BATCH = 500
+_TIDYING = 200
+"""Steps of one run of tidying; the rest waits for the next one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,10 +94,12 @@ class Service:
         clock: Clock,
         identity: str,
         endpoints: Callable[[Event], Sequence[str]] = lambda _event: (),
+        keep: Retention = Retention(),  # noqa: B008 - frozen
     ) -> None:
         """`identity` names a new store's fleet; `endpoints` says which outbox rows an event gets."""
         self.store = store
         self.clock = clock
+        self.keep = keep
         self._endpoints = endpoints
         self._listeners: list[Listener] = []
         self._inbox: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
@@ -172,6 +176,15 @@ class Service:
     def reload(self, policy: Policy, default_stream: str) -> None:
         """Decide by another policy from now on; returns when the fleet is settled by it."""
         self._wait(_Item((), None, Future(), (policy, default_stream)), timeout=5.0)
+
+    def tidy(self, going: Callable[[], bool] = lambda: True) -> None:
+        """Roll up what is old in the logs and forget what is too old, in short steps; takes seconds, never raises."""
+        try:
+            for _ in range(_TIDYING):
+                if not (going() and self.store.tidy(self.clock.now(), self.keep)):
+                    return
+        except StorageError as error:
+            _log.warning("the logs were not tidied, that is left to the next hour: %s", error)
 
     def stale_seconds(self) -> int | None:
         """Since how many seconds nothing is decided or recorded any more; None while all is well."""

@@ -6,14 +6,14 @@ from mailover.core.breaker import Breaker, BreakerState
 from mailover.core.events import rfc3339
 from mailover.core.observations import Depth, Failure, Observation
 from mailover.core.providers import Provider
+from mailover.core.scoring import Figures, uptime
 from mailover.storage.store import Tally
 
-_SENDS_WEIGH = 0.7
-_CHECKS_WEIGH = 0.3
+_NINETY_FIFTH = 0.95
 
 
-def portrait(provider: Provider, breaker: Breaker, tally: Tally, span: timedelta) -> dict[str, object]:
-    """Everything that is known about a provider; `tally` was counted over `span`."""
+def portrait(provider: Provider, breaker: Breaker, day: Figures, week: Figures) -> dict[str, object]:
+    """Everything that is known about a provider."""
     opening = breaker.opening
     return {
         "name": provider.name,
@@ -38,12 +38,13 @@ def portrait(provider: Provider, breaker: Breaker, tally: Tally, span: timedelta
         ],
         "latency": {
             "last_seconds": breaker.seconds,
-            "average_seconds": tally.seconds_average,
-            "p95_seconds": tally.seconds_p95,
+            "average_seconds": _rounded(day.spread.average, 6),
+            "p95_seconds": _rounded(day.spread.percentile(_NINETY_FIFTH), 6),
             "slow": breaker.slow,
         },
-        "metrics": _metrics(tally, span),
-        "score": {"percent": score(tally), "sends": tally.sends, "checks": tally.checks},
+        "metrics": _metrics(day),
+        "score": _score(day),
+        "week": {"metrics": _metrics(week), "score": _score(week)},
         "dns": breaker.dns,
     }
 
@@ -59,19 +60,18 @@ def health(breaker: Breaker) -> str:
     return "healthy" if breaker.ok_at is not None else "unknown"
 
 
-def score(tally: Tally) -> float | None:
-    """Reliability in percent: 70 % real sends, 30 % checks; what has no sample leaves its weight to the other."""
-    shares = [
-        (weight, ok / tried)
-        for weight, ok, tried in (
-            (_SENDS_WEIGH, tally.sends_ok, tally.sends),
-            (_CHECKS_WEIGH, tally.checks_ok, tally.checks),
-        )
-        if tried
-    ]
-    if not shares:
-        return None
-    return round(100 * sum(weight * share for weight, share in shares) / sum(weight for weight, _ in shares), 2)
+def figures(tally: Tally, breaker: Breaker, span: timedelta, now: datetime) -> Figures:
+    """What a tally of the last `span` comes to."""
+    since = max(now - span, tally.watched_since or now)
+    up_now = breaker.closed if breaker.enabled else None
+    return Figures(
+        span=span,
+        sends=tally.sends,
+        checks=tally.checks,
+        spread=tally.spread,
+        failovers=tally.failovers,
+        uptime=uptime(tally.changes, up_now=up_now, since=since, now=now),
+    )
 
 
 def failure_body(failure: Failure) -> dict[str, object]:
@@ -95,15 +95,29 @@ def instant(at: datetime | None) -> str | None:
     return None if at is None else rfc3339(at)
 
 
-def _metrics(tally: Tally, span: timedelta) -> dict[str, object]:
-    failed = tally.sends - tally.sends_ok + tally.checks - tally.checks_ok
+def _score(achieved: Figures) -> dict[str, object]:
+    percent = _rounded(achieved.score, 2)
+    return {"percent": percent, "sends": achieved.sends.tries, "checks": achieved.checks.tries}
+
+
+def _metrics(achieved: Figures) -> dict[str, object]:
+    sends, checks = achieved.sends, achieved.checks
     return {
-        "span_seconds": int(span.total_seconds()),
-        "sends": tally.sends,
-        "sends_ok": tally.sends_ok,
-        "success_rate": tally.sends_ok / tally.sends if tally.sends else None,
-        "failures_per_hour": round(failed / (span / timedelta(hours=1)), 3),
-        "checks": tally.checks,
-        "checks_ok": tally.checks_ok,
-        "checks_rate": tally.checks_ok / tally.checks if tally.checks else None,
+        "span_seconds": int(achieved.span.total_seconds()),
+        "sends": sends.tries,
+        "sends_ok": sends.ok,
+        "success_rate": sends.rate,
+        "failures_per_hour": round(achieved.failures_per_hour, 3),
+        "checks": checks.tries,
+        "checks_ok": checks.ok,
+        "checks_rate": checks.rate,
+        "average_seconds": _rounded(achieved.spread.average, 6),
+        "p95_seconds": _rounded(achieved.spread.percentile(_NINETY_FIFTH), 6),
+        "failovers": achieved.failovers,
+        "failovers_per_day": round(achieved.failovers / (achieved.span / timedelta(days=1)), 3),
+        "uptime": _rounded(achieved.uptime, 6),
     }
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)

@@ -6,36 +6,34 @@ from flask_openapi.blueprint import APIBlueprint
 
 from mailover.core.commands import DisableProvider, EnableProvider
 from mailover.core.observations import Observation
+from mailover.core.scoring import Figures
 from mailover.errors import NotFoundError
 from mailover.storage.store import Tally
 from webhooks.asked import Check, ProviderPatch, ProviderPath
 from webhooks.parts import caller, parts
-from webhooks.portraits import failure_body, portrait, stage_seconds
+from webhooks.portraits import failure_body, figures, portrait, stage_seconds
 from webhooks.schemas import CheckBody, ProviderBody, Providers
 
 blueprint = APIBlueprint("providers", __name__, url_prefix="/v1")
 
-_SPAN = timedelta(hours=24)
+_DAY = timedelta(hours=24)
+_WEEK = timedelta(days=7)
 
 
 @blueprint.get("/providers", responses={200: Providers})
 def list_providers() -> dict[str, object]:
     """Every provider, in the order of the config."""
-    here = parts()
-    now = here.service.clock.now()
-    snapshot, tallies = here.service.snapshot, here.store.tallies(now - _SPAN)
-    shown = [
-        portrait(provider, snapshot.fleet.breakers[name], tallies.get(name, Tally(provider=name)), _SPAN)
-        for name, provider in snapshot.policy.providers.items()
-        if name in snapshot.fleet.breakers
-    ]
-    return {"items": shown, "next": None}
+    snapshot = parts().service.snapshot
+    return {
+        "items": _shown(*(name for name in snapshot.policy.providers if name in snapshot.fleet.breakers)),
+        "next": None,
+    }
 
 
 @blueprint.get("/providers/<provider>", responses={200: ProviderBody})
 def show_provider(path: ProviderPath) -> dict[str, object]:
     """One provider: health, breaker, runs, last failures, latency, metrics, score."""
-    return _shown(path.provider)
+    return _known(path.provider)
 
 
 @blueprint.patch("/providers/<provider>", responses={200: ProviderBody})
@@ -43,7 +41,7 @@ def change_provider(path: ProviderPath, body: ProviderPatch) -> dict[str, object
     """Take a provider out, or let it work again."""
     command = EnableProvider if body.enabled else DisableProvider
     parts().service.order(command(provider=path.provider, by=caller().name))
-    return _shown(path.provider)
+    return _known(path.provider)
 
 
 @blueprint.post("/providers/<provider>/check", responses={200: CheckBody})
@@ -53,14 +51,32 @@ def check_provider(path: ProviderPath, body: Check) -> dict[str, object]:
     return {"provider": path.provider, "results": [_result(each) for each in seen]}
 
 
-def _shown(name: str) -> dict[str, object]:
-    here = parts()
-    snapshot = here.service.snapshot
-    provider, breaker = snapshot.policy.providers.get(name), snapshot.fleet.breakers.get(name)
-    if provider is None or breaker is None:
+def _known(name: str) -> dict[str, object]:
+    snapshot = parts().service.snapshot
+    if name not in snapshot.policy.providers or name not in snapshot.fleet.breakers:
         raise NotFoundError(f"no provider is called {name!r}")
-    tallies = here.store.tallies(here.service.clock.now() - _SPAN)
-    return portrait(provider, breaker, tallies.get(name, Tally(provider=name)), _SPAN)
+    return _shown(name)[0]
+
+
+def _shown(*names: str) -> list[dict[str, object]]:
+    """Portraits of providers that exist, each with the figures of the last day and week."""
+    here = parts()
+    snapshot, now = here.service.snapshot, here.service.clock.now()
+    counted = {span: here.store.tallies(now - span) for span in (_DAY, _WEEK)}
+
+    def achieved(name: str, span: timedelta) -> Figures:
+        tally = counted[span].get(name, Tally(provider=name))
+        return figures(tally, snapshot.fleet.breakers[name], span, now)
+
+    return [
+        portrait(
+            snapshot.policy.providers[name],
+            snapshot.fleet.breakers[name],
+            achieved(name, _DAY),
+            achieved(name, _WEEK),
+        )
+        for name in names
+    ]
 
 
 def _result(seen: Observation) -> dict[str, object]:

@@ -1,10 +1,11 @@
-"""What the settings mean to others: the core's policy, and where and as whom the SMTP client connects."""
+"""What the settings mean to others: the core's policy, the logs' reach, where and as whom the SMTP client connects."""
 
 from mailover.config.providers import Auth, PeakHoursSettings, ProviderSettings, StreamSettings, Weekday
 from mailover.config.settings import Settings
 from mailover.core.policy import AlertPolicy, BreakerPolicy, Policy, ProbePolicy
 from mailover.core.providers import PeakHours, Provider, Stream
 from mailover.smtp.endpoint import Credentials, Endpoint, Mechanism, TlsMode
+from mailover.storage.store import Retention
 
 _MECHANISMS = {
     Auth.AUTO: None,
@@ -23,6 +24,12 @@ def policy(settings: Settings) -> Policy:
         probes=_probes(settings),
         alerts=_alerts(settings),
     )
+
+
+def retention(settings: Settings) -> Retention:
+    """How long the store's logs reach back."""
+    storage = settings.storage
+    return Retention(observations=storage.keep_observations, history=storage.keep_history)
 
 
 def endpoint(account: ProviderSettings) -> Endpoint:

@@ -3,6 +3,7 @@
 Shape only; nothing connects here.
 """
 
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,7 @@ from mailover.config.fields import (
     HiddenText,
     Listen,
     Name,
+    PositiveSpan,
     ReadableFile,
     SigningSecret,
     Table,
@@ -25,6 +27,7 @@ from mailover.config.fields import (
 from mailover.core.events import EventType
 from mailover.secrets import Secret
 
+_DAY = timedelta(days=1)
 _STORES = ("sqlite:///", "postgresql+psycopg://")
 
 
@@ -46,6 +49,17 @@ class StorageSettings(Table):
     """SQLite file or PostgreSQL database; several agents may share the latter."""
     url_file: Path | None = None
     """File that holds the address, when it contains a password."""
+    keep_observations: PositiveSpan = 7 * _DAY
+    """How long each probe and report is kept; the figures of each hour are kept longer."""
+    keep_history: PositiveSpan = 400 * _DAY
+    """How long events, closed incidents and the figures of each hour are kept."""
+
+    @field_validator("keep_observations", "keep_history")
+    @classmethod
+    def _is_a_day(cls, span: timedelta) -> timedelta:
+        if span < _DAY:
+            raise ValueError("must be at least 24h, which the figures of a day are made from")
+        return span
 
     @field_validator("url")
     @classmethod

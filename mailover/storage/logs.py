@@ -5,7 +5,6 @@ Counting what they hold is `tallies`; the rows of the outbox are its own file.
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -16,14 +15,13 @@ from mailover.core.observations import Observation, Purpose
 from mailover.errors import NotFoundError, StorageError
 from mailover.storage.codec import dumps, loads
 from mailover.storage.database import storable
+from mailover.storage.rollups import REPORT
 from mailover.storage.store import Failover, Page
-from mailover.storage.tables import events, incidents, observations, outbox
+from mailover.storage.tables import events, incidents, observations
 
 _log = logging.getLogger("mailover.storage")
 _Item = TypeVar("_Item")
 
-REPORT = "report"
-"""What the health log calls the kind of an observation that no probe made."""
 _MOST = 1000
 _LONGEST_CURSOR = 18
 """Digits of a number that every database can compare with."""
@@ -68,6 +66,7 @@ def append_observations(connection: sa.Connection, seen: Sequence[Observation]) 
             "kind": REPORT if o.purpose is Purpose.REPORT or o.probe is None else o.probe.value,
             "scheduled": o.purpose is Purpose.SCHEDULED,
             "ok": o.ok,
+            "fair": o.failure is None or o.failure.kind.moves_breaker,
             "count": o.count,
             "seconds": o.seconds,
             "at": o.finished_at,
@@ -182,14 +181,6 @@ def one_incident(connection: sa.Connection, incident_id: str) -> Incident | None
     """The incident of this id."""
     body = connection.execute(sa.select(incidents.c.body).where(incidents.c.id == incident_id)).scalar_one_or_none()
     return None if body is None else loads(Incident, body)
-
-
-def prune(connection: sa.Connection, *, observations_before: datetime, events_before: datetime) -> None:
-    """Forget old rows. What is still on its way to an endpoint stays, and so do open incidents."""
-    pending = sa.select(outbox.c.event_id).where(outbox.c.state == "pending")
-    connection.execute(sa.delete(observations).where(observations.c.at < observations_before))
-    connection.execute(sa.delete(events).where(events.c.at < events_before, events.c.id.not_in(pending)))
-    connection.execute(sa.delete(incidents).where(incidents.c.closed_at < events_before))
 
 
 # -- paging -----------------------------------------------------------------------------------------------------------

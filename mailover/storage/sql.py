@@ -10,9 +10,9 @@ from mailover.core.events import Event, EventType
 from mailover.core.fleet import Fleet, Incident
 from mailover.core.observations import Observation
 from mailover.errors import StorageError
-from mailover.storage import fleet_rows, keepsakes, logs, outbox, schema
+from mailover.storage import fleet_rows, keepsakes, logs, outbox, rollups, schema
 from mailover.storage.database import Database, storable
-from mailover.storage.store import Delivery, Failover, Page, Remembered, Routing, StoredToken, Tally, nowhere
+from mailover.storage.store import Delivery, Failover, Page, Remembered, Retention, Routing, StoredToken, Tally, nowhere
 from mailover.storage.tallies import tallies
 
 
@@ -131,10 +131,10 @@ class SqlStore:
         with self._database.reading() as connection:
             return tallies(connection, since)
 
-    def prune(self, *, observations_before: datetime, events_before: datetime) -> None:
-        """Forget old rows."""
+    def tidy(self, now: datetime, keep: Retention) -> bool:
+        """One step of forgetting."""
         with self._database.writing() as connection:
-            logs.prune(connection, observations_before=observations_before, events_before=events_before)
+            return rollups.tidy(connection, now, keep)
 
     # -- the outbox -----------------------------------------------------------------------------------------------
 

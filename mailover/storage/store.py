@@ -4,13 +4,14 @@ No SQL here, and no rules: what a fleet means is the core's business, when to de
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
 from mailover.core.events import Event, EventType
 from mailover.core.fleet import Fleet, Incident
 from mailover.core.observations import Observation
+from mailover.core.scoring import Change, Sample, Spread
 
 Item = TypeVar("Item", covariant=True)  # noqa: PLC0105 - a page of cats is a page of animals; the name stays plain
 
@@ -54,15 +55,30 @@ class Tally:
     """What was counted of one provider in a span of time."""
 
     provider: str
-    sends: int = 0
-    """Real sends that applications and the relay reported."""
-    sends_ok: int = 0
-    checks: int = 0
-    """Scheduled probes; others are no fair sample."""
-    checks_ok: int = 0
-    seconds_average: float | None = None
-    """Of successful scheduled port probes, None when there were none."""
-    seconds_p95: float | None = None
+    sends: Sample = field(default_factory=Sample)
+    """Real sends that applications and the relay reported, but for failures that blame nobody or ourselves."""
+    checks: Sample = field(default_factory=Sample)
+    """Scheduled probes, by the same measure; others are no fair sample."""
+    spread: Spread = field(default_factory=Spread)
+    """Of good scheduled port probes."""
+    failovers: int = 0
+    """How often a stream left it because it failed."""
+    changes: Sequence[Change] = ()
+    """Its breaker's, in order."""
+    watched_since: datetime | None = None
+    """The first sample of the span."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long the logs reach back."""
+
+    observations: timedelta = timedelta(days=7)
+    """One by one; after that only what was counted of them."""
+    history: timedelta = timedelta(days=400)
+    """Events, closed incidents and counts."""
+    most_observations: int = 250_000
+    """However young they are: what keeps applications that report much from filling the disk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,8 +217,11 @@ class Store(Protocol):
     def set_note(self, key: str, value: object) -> None:
         """Replace a note; None removes it."""
 
-    def prune(self, *, observations_before: datetime, events_before: datetime) -> None:
-        """Forget old rows of the logs. Events still on their way to an endpoint stay, and so do open incidents."""
+    def tidy(self, now: datetime, keep: Retention) -> bool:
+        """One short step of rolling up hours of observations, then of forgetting old rows; False when all is done.
+
+        Events still on their way to an endpoint stay, and so do open incidents.
+        """
 
     def writable(self) -> bool:
         """Whether the store takes writes at this moment. Never raises."""

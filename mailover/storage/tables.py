@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The revision of the migrations that these tables describe."""
 
 
@@ -88,6 +88,7 @@ observations = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("scheduled", sa.Boolean, nullable=False),
     sa.Column("ok", sa.Boolean, nullable=False),
+    sa.Column("fair", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("count", sa.BigInteger, nullable=False),
     sa.Column("seconds", sa.Float, nullable=False),
     sa.Column("at", Instant, nullable=False),
@@ -95,6 +96,20 @@ observations = sa.Table(
     sa.Index("observations_by_provider", "provider", "seq"),
     sa.Index("observations_by_time", "at"),
     sqlite_autoincrement=True,
+)
+
+hours = sa.Table(
+    "hours",
+    metadata,
+    sa.Column("provider", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("hour", Instant, primary_key=True),
+    sa.Column("tries", sa.BigInteger, nullable=False),
+    sa.Column("ok", sa.BigInteger, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("steps", sa.Text, nullable=False),
+    sa.Index("hours_by_time", "hour"),
+    sqlite_with_rowid=False,
 )
 
 incidents = sa.Table(

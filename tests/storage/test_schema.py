@@ -17,12 +17,12 @@ from mailover.storage.database import Database
 from mailover.storage.sql import open_store
 from mailover.storage.tables import SCHEMA, metadata
 
-SECOND = """
+NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "9000"
+down_revision = "0002"
 
 
 def upgrade() -> None:
@@ -36,13 +36,13 @@ def migrations(tmp_path: Path) -> Path:
     """This version's history, to which a test may add a revision."""
     history = tmp_path / "migrations"
     (history / "versions").mkdir(parents=True)
-    for name in ("env.py", "versions/r0001_first.py"):
+    for name in ("env.py", "versions/r0001_first.py", "versions/r0002_hours.py"):
         (history / name).write_text((schema.MIGRATIONS / name).read_text())
     return history
 
 
-def with_second(migrations: Path, more: str = "") -> Path:
-    (migrations / "versions" / "r0002_second.py").write_text(SECOND.format(more=more))
+def with_next(migrations: Path, more: str = "") -> Path:
+    (migrations / "versions" / "r9000_next.py").write_text(NEXT.format(more=more))
     return migrations
 
 
@@ -79,10 +79,10 @@ def test_a_backup_is_made_before_a_migration(sqlite_url: str, migrations: Path) 
     store.commit(first_fleet(), None)
     store.close()
     database = Database(sqlite_url)
-    assert schema.upgrade(database, migrations=with_second(migrations), target="0002") == "0001"
+    assert schema.upgrade(database, migrations=with_next(migrations), target="9000") == "0002"
     database.close()
     assert database.file is not None
-    backup = schema.backup_of(database.file, "0001")
+    backup = schema.backup_of(database.file, "0002")
     assert backup.stat().st_mode & 0o077 == 0
     restored = open_store(f"sqlite:///{backup}")
     assert restored.load() == first_fleet()
@@ -99,12 +99,12 @@ def test_a_migration_that_fails_leaves_everything_as_it_was(url: str, migrations
     store.commit(first_fleet(), None)
     store.close()
     database = Database(url)
-    broken = with_second(migrations, more='op.execute("INSERT INTO nowhere VALUES (1)")')
+    broken = with_next(migrations, more='op.execute("INSERT INTO nowhere VALUES (1)")')
     with pytest.raises(StorageError, match="nowhere"):
-        schema.upgrade(database, migrations=broken, target="0002")
+        schema.upgrade(database, migrations=broken, target="9000")
     with database.reading() as connection:
         assert "expires" not in {c["name"] for c in sa.inspect(connection).get_columns("tokens")}
-    assert schema.revision(database) == "0001"
+    assert schema.revision(database) == "0002"
     database.close()
 
 

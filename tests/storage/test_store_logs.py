@@ -1,12 +1,15 @@
 """The logs, on both databases."""
 
+from dataclasses import replace
+
 import pytest
 import sqlalchemy as sa
 from samples import NOON, at, event, failover, first_fleet, incident, next_fleet, probed, reported
 
 from mailover.core.events import Event, EventType
 from mailover.core.fleet import Incident
-from mailover.core.observations import Observation
+from mailover.core.observations import Failure, FailureKind, Observation, Stage
+from mailover.core.scoring import Sample
 from mailover.errors import NotFoundError
 from mailover.storage.sql import SqlStore
 from mailover.storage.store import Failover, Store
@@ -138,26 +141,43 @@ def test_sends_and_checks_are_counted_apart(store: Store) -> None:
         ),
     )
     (tally,) = store.tallies(NOON).values()
-    assert (tally.provider, tally.sends, tally.sends_ok, tally.checks, tally.checks_ok) == ("ses", 9, 7, 21, 20)
-    assert tally.seconds_average == pytest.approx(0.105)
-    assert tally.seconds_p95 == pytest.approx(0.19)
+    assert (tally.provider, tally.sends, tally.checks) == ("ses", Sample(tries=9, ok=7), Sample(tries=21, ok=20))
+    assert tally.spread.average == pytest.approx(0.105)
+    assert tally.spread.percentile(0.95) == pytest.approx(0.19, rel=0.025)
+    assert tally.watched_since == at(1.01)
 
 
 def test_what_was_never_probed_has_no_latency(store: Store) -> None:
     write(store, observations=(reported("ses", 1),))
-    assert store.tallies(NOON)["ses"].seconds_average is None
+    assert store.tallies(NOON)["ses"].spread.average is None
 
 
-def test_old_rows_are_forgotten_but_not_what_is_still_under_way(store: Store) -> None:
-    write(store, event(1), observations=(probed("ses", 1), probed("ses", 100)), incidents=(incident(1, closed=True),))
-    write(store, event(2), endpoint="slack", incidents=(incident(2),))
-    write(store, event(3), endpoint="hook")
-    (done,) = store.outbox_due("hook", now=at(10), limit=1, lease=at(1) - NOON)
-    store.delivered(done.seq)
-    store.prune(observations_before=at(50), events_before=at(1000))
-    assert store.observations().items == (probed("ses", 100),)
-    assert store.events().items == (event(2),)
-    assert store.incidents().items == (incident(2),)
+def test_a_failure_that_blames_nobody_is_no_sample(store: Store) -> None:
+    refused = Failure(kind=FailureKind.RECIPIENT, stage=Stage.RCPT, code=550, replied=True)
+    dark = Failure(kind=FailureKind.LOCAL, stage=Stage.CONNECT)
+    write(
+        store,
+        observations=(
+            reported("ses", 1),
+            replace(reported("ses", 2), failure=refused),
+            replace(probed("ses", 3), failure=dark),
+        ),
+    )
+    tally = store.tallies(NOON)["ses"]
+    assert (tally.sends, tally.checks) == (Sample(tries=1, ok=1), Sample())
+
+
+def test_failovers_and_the_moves_of_a_breaker_are_told_with_the_figures(store: Store) -> None:
+    write(
+        store,
+        event(1, provider="ses"),
+        failover(2, "ses", "postmark"),
+        event(3, EventType.PROVIDER_CLOSED, provider="ses"),
+    )
+    write(store, observations=(probed("ses", 1), probed("postmark", 1)))
+    counted = store.tallies(NOON)
+    assert (counted["ses"].failovers, counted["postmark"].failovers) == (1, 0)
+    assert [(c.at, c.after) for c in counted["ses"].changes] == [(at(1), False), (at(3), True)]
 
 
 def test_a_damaged_row_hides_no_other(store: SqlStore) -> None:
