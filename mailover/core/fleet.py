@@ -121,6 +121,8 @@ class Blindness:
     because: str
     by_clock: bool = False
     """Certificates refused for their dates everywhere: our clock is wrong, not the network."""
+    by_port: bool = False
+    """References answer and no provider can be reached: only a provider's port ends it."""
     look_at: datetime
     """When to look for an answer next."""
 
@@ -185,6 +187,8 @@ class Fleet:
     references: Window = ()
     reference_answered_at: datetime | None = None
     """Start of the latest attempt that a reference answered."""
+    port_answered_at: datetime | None = None
+    """Start of the latest attempt that a reference on a provider's own port answered."""
     blindness: Blindness | None = None
     mailbox: Mailbox | None = None
     store_failing_since: datetime | None = None

@@ -46,6 +46,8 @@ def hear_probe(draft: Draft, seen: Observation) -> None:
     _note(draft, breaker, seen)
     if seen.answered:
         sight.hear_answer(draft, seen)
+    else:
+        sight.hear_way(draft, seen)
     breaker = draft.breakers[seen.provider]
     begun_too_early = seen.started_at < max(breaker.since, draft.fleet.resumed_at)
     if not breaker.enabled or draft.blind or begun_too_early:

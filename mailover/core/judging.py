@@ -1,6 +1,6 @@
 """The rules that open a breaker: a run, a proven report, a majority of ballots, a rate."""
 
-from mailover.core import reports, sight, trials
+from mailover.core import egress, reports, sight, trials
 from mailover.core.breaker import Breaker, Cause, Run
 from mailover.core.draft import Draft
 from mailover.core.hearing import CONFIRMED_AT_ONCE
@@ -23,7 +23,7 @@ def _by_run(draft: Draft, breaker: Breaker) -> bool:
     for run in breaker.runs.values():
         if run.failure.stage is Stage.ARRIVE or not _long_enough(draft, run):
             continue
-        if run.failure.silent and not run.witnessed:
+        if run.failure.silent and (not run.witnessed or egress.in_doubt(draft, breaker, run.failure, run.since)):
             continue
         probes = "probe" if run.length == 1 else "probes"
         because = f"{run.length} {run.depth.word} {probes} failed in a row ({failure_words(run.failure)})"
@@ -64,6 +64,8 @@ def _by_ballot(draft: Draft, breaker: Breaker) -> bool:
             continue
         if told.silent and not sight.proven(draft, breaker.provider, vote.since, vote.until):
             continue
+        if egress.in_doubt(draft, breaker, told, vote.since):
+            continue
         because = f"most applications report failures ({percent(vote.share)} of sends, {failure_words(told)})"
         trials.open_breaker(
             draft,
@@ -96,6 +98,8 @@ def _by_rate(draft: Draft, breaker: Breaker) -> bool:
         failure = _latest(breaker, depth, reported=False)
         since = next(bucket.at for bucket in window if bucket.failures)
         if failure is None or (failure.silent and not sight.proven(draft, breaker.provider, since)):
+            continue
+        if egress.in_doubt(draft, breaker, failure, since):
             continue
         share = f"{percent(seen.share)} of {seen.tries} probes"
         because = f"{share} at depth {depth.word} failed within {span_words(span)} ({failure_words(failure)})"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from mailover.core import sight, trials
+from mailover.core import egress, sight, trials
 from mailover.core.breaker import Breaker, Cause, Outcome, PastFailure, Verification
 from mailover.core.draft import Draft
 from mailover.core.fleet import Reporter
@@ -109,7 +109,7 @@ def proven_report(draft: Draft, breaker: Breaker) -> Verification | None:
     soon = checked.since + draft.policy.probes.retry_interval
     if checked.failure.silent and (checked.witness_at is None or checked.witness_at > soon):
         return None
-    return checked
+    return None if egress.in_doubt(draft, breaker, checked.failure, checked.since) else checked
 
 
 def believe(draft: Draft, reporter: str) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from mailover.core import egress
 from mailover.core.breaker import BreakerState, Signal, move
 from mailover.core.draft import Draft
 from mailover.core.events import EventType, Severity, rfc3339
@@ -59,13 +60,19 @@ def hear_reference(draft: Draft, seen: ReferenceSeen) -> None:
     window = add_try(
         draft.fleet.references, draft.now, failed=not seen.answered, silent=True, bucket=bucket, keep=policy.window
     )
-    answered_at = draft.fleet.reference_answered_at
-    if seen.answered:
-        answered_at = max(answered_at or seen.started_at, seen.started_at)
-        bear_witness(draft, None, seen.started_at)
-    draft.rewrite(references=window, reference_answered_at=answered_at)
+    draft.rewrite(references=window)
+    if not seen.answered:
+        return
+    answered_at = max(draft.fleet.reference_answered_at or seen.started_at, seen.started_at)
+    on_port = _on_a_providers_port(draft, seen)
+    draft.rewrite(reference_answered_at=answered_at)
+    if on_port:
+        draft.rewrite(port_answered_at=answered_at)
+    bear_witness(draft, None, seen.started_at)
     blindness = draft.fleet.blindness
-    if seen.answered and blindness is not None and not blindness.by_clock and seen.started_at >= blindness.since:
+    if blindness is None or blindness.by_clock or seen.started_at < blindness.since:
+        return
+    if on_port or not blindness.by_port:
         _regain(draft, f"{seen.target} answers")
 
 
@@ -78,6 +85,13 @@ def hear_answer(draft: Draft, seen: Observation) -> None:
     if blindness.by_clock and seen.failure is not None and seen.failure.stage in _BEFORE_TLS:
         return
     _regain(draft, f"{seen.provider} answers")
+
+
+def hear_way(draft: Draft, seen: Observation) -> None:
+    """A provider stayed silent or refused the connection, but it was reached: no port of ours is closed."""
+    blindness = draft.fleet.blindness
+    if blindness is not None and blindness.by_port and seen.started_at >= blindness.since and egress.reached(seen):
+        _regain(draft, f"{seen.provider} is reached")
 
 
 def look_for_witnesses(draft: Draft, provider: str) -> None:
@@ -122,8 +136,12 @@ def check(draft: Draft) -> None:
             because = (
                 f"nothing has answered for {silence}, no provider and no reference: our own network is the suspect"
             )
-            _begin(draft, since, because, by_clock=False)
+            _begin(draft, since, because)
             return
+    closed = egress.closed_to(draft)
+    if closed:
+        first = min(breaker.silent_since for breaker in closed if breaker.silent_since is not None)
+        _begin(draft, first, egress.closed_words(draft, closed), by_port=True)
 
 
 def resume(draft: Draft, absent_since: datetime) -> None:
@@ -143,12 +161,13 @@ def look_everywhere(draft: Draft) -> None:
             draft.probe(breaker.provider, ProbeKind.PORT, Purpose.SIGHT)
 
 
-def _begin(draft: Draft, since: datetime, because: str, *, by_clock: bool) -> None:
+def _begin(draft: Draft, since: datetime, because: str, *, by_clock: bool = False, by_port: bool = False) -> None:
     _forget_unfinished(draft)
     for breaker in list(draft.breakers.values()):
         draft.put(replace(breaker, windows={}, ballots={}))
     look_at = draft.now + draft.policy.probes.sight_interval
-    draft.rewrite(blindness=Blindness(since=draft.now, because=because, by_clock=by_clock, look_at=look_at))
+    blindness = Blindness(since=draft.now, because=because, by_clock=by_clock, by_port=by_port, look_at=look_at)
+    draft.rewrite(blindness=blindness)
     incident = draft.open_incident("agent", Severity.CRITICAL, since, because)
     draft.emit(EventType.AGENT_BLIND, "agent", Severity.CRITICAL, because, incident=incident.id, since=rfc3339(since))
     look_everywhere(draft)
@@ -197,3 +216,8 @@ def _shift_timers(draft: Draft, length: timedelta) -> None:
             due = breaker.opening.trial_at + length
             shifted = replace(shifted, opening=replace(breaker.opening, trial_at=due))
         draft.put(shifted)
+
+
+def _on_a_providers_port(draft: Draft, seen: ReferenceSeen) -> bool:
+    ports = {str(provider.port) for provider in draft.policy.providers.values()}
+    return seen.target.rpartition(":")[2] in ports
