@@ -223,7 +223,7 @@ class Deciding(RuleBasedStateMachine):
     )
     def an_operator_acts(self, stream: str, provider: str, which: int, minutes: int, order: tuple[str, ...]) -> None:
         until = self.now + timedelta(minutes=minutes)
-        command: Command = [
+        commands: list[Command] = [
             EnableProvider(provider=provider),
             DisableProvider(provider=provider),
             PinProvider(stream=stream, provider=provider, until=until),
@@ -232,7 +232,8 @@ class Deciding(RuleBasedStateMachine):
             PauseFailback(stream=stream, until=until),
             ResumeFailback(stream=stream),
             ReorderStream(stream=stream, providers=order),
-        ][which]
+        ]
+        command = commands[which]
         if refusal(self.fleet, self.policy, command, self.now) is None:
             self.decide(command)
 

@@ -1,7 +1,8 @@
 """What can be wrong with a simulated provider, and for how long: the truth that the agent has to find out."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import TypedDict, Unpack
 
 from mailover.core.observations import Depth, Failure, FailureKind, Owner, Stage
 
@@ -49,42 +50,45 @@ def minutes(count: float) -> timedelta:
     return timedelta(minutes=count)
 
 
-def at(start: datetime, seconds: float) -> datetime:
-    return start + timedelta(seconds=seconds)
+class Span(TypedDict, total=False):
+    """How long a trouble lasts."""
+
+    since: timedelta
+    until: timedelta
 
 
-def refuses(**span: timedelta) -> Trouble:
+def refuses(**span: Unpack[Span]) -> Trouble:
     return Trouble(stage=Stage.CONNECT, kind=FailureKind.CONNECTION, seconds=0.001, **span)
 
 
-def silent(**span: timedelta) -> Trouble:
+def silent(**span: Unpack[Span]) -> Trouble:
     return Trouble(stage=Stage.CONNECT, kind=FailureKind.TIMEOUT, seconds=10.0, **span)
 
 
-def bad_login(**span: timedelta) -> Trouble:
+def bad_login(**span: Unpack[Span]) -> Trouble:
     return Trouble(stage=Stage.AUTH, kind=FailureKind.AUTH, code=535, **span)
 
 
-def slow_bad_login(**span: timedelta) -> Trouble:
+def slow_bad_login(**span: Unpack[Span]) -> Trouble:
     """A server that lets a refused login wait, as many do against guessing."""
     return Trouble(stage=Stage.AUTH, kind=FailureKind.AUTH, code=535, seconds=6.0, **span)
 
 
-def brown_out(share: float, **span: timedelta) -> Trouble:
+def brown_out(share: float, **span: Unpack[Span]) -> Trouble:
     return Trouble(stage=Stage.BANNER, kind=FailureKind.TRANSIENT, code=421, share=share, **span)
 
 
-def flaps(period: timedelta, **span: timedelta) -> Trouble:
+def flaps(period: timedelta, **span: Unpack[Span]) -> Trouble:
     return Trouble(stage=Stage.CONNECT, kind=FailureKind.CONNECTION, seconds=0.001, period=period, **span)
 
 
-def loses(**span: timedelta) -> Trouble:
+def loses(**span: Unpack[Span]) -> Trouble:
     return Trouble(stage=Stage.ARRIVE, kind=FailureKind.TIMEOUT, seconds=60.0, **span)
 
 
-def breaks_after_data(**span: timedelta) -> Trouble:
+def breaks_after_data(**span: Unpack[Span]) -> Trouble:
     return Trouble(stage=Stage.END_DATA, kind=FailureKind.TRANSIENT, code=451, **span)
 
 
-def refuses_recipients(share: float, **span: timedelta) -> Trouble:
+def refuses_recipients(share: float, **span: Unpack[Span]) -> Trouble:
     return Trouble(stage=Stage.RCPT, kind=FailureKind.RECIPIENT, code=550, share=share, **span)

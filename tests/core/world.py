@@ -8,6 +8,7 @@ import heapq
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from random import Random
 
@@ -95,16 +96,16 @@ class World:
         self.lost_seconds = 0.0
         self.probes = 0
         self._order = count()
-        self._due: list[tuple[datetime, int, Callable[[], None]]] = []
+        self._due: list[tuple[datetime, int, Callable[[], object]]] = []
         self._waking: datetime | None = None
         self.hear(AgentStarted(at=START))
         for name in self.policy.providers:
-            self._repeat(self.port_interval, lambda n=name: self._scheduled(n, ProbeKind.PORT))
-            self._repeat(self.login_interval, lambda n=name: self._scheduled(n, ProbeKind.LOGIN))
+            self._repeat(self.port_interval, partial(self._scheduled, name, ProbeKind.PORT))
+            self._repeat(self.login_interval, partial(self._scheduled, name, ProbeKind.LOGIN))
             if self.policy.probes.round_trip:
-                self._repeat(self.round_trip_interval, lambda n=name: self._scheduled(n, ProbeKind.ROUND_TRIP))
+                self._repeat(self.round_trip_interval, partial(self._scheduled, name, ProbeKind.ROUND_TRIP))
         for reporter in self.reporters:
-            self._repeat(reporter.every.total_seconds(), lambda r=reporter: self._report(r))
+            self._repeat(reporter.every.total_seconds(), partial(self._report, reporter))
         if self.references:
             self._repeat(15.0, self._ask_references)
         if self.mailbox_down is not None:
@@ -126,10 +127,10 @@ class World:
         self.now = until
         return self
 
-    def _after(self, seconds: float, action: Callable[[], None]) -> None:
+    def _after(self, seconds: float, action: Callable[[], object]) -> None:
         heapq.heappush(self._due, (self.now + timedelta(seconds=seconds), next(self._order), action))
 
-    def _repeat(self, interval: float, action: Callable[[], None], jitter: float = 0.1) -> None:
+    def _repeat(self, interval: float, action: Callable[[], object], jitter: float = 0.1) -> None:
         def again() -> None:
             self._after(interval * self.dice.uniform(1 - jitter, 1 + jitter), again)
             action()
@@ -208,12 +209,10 @@ class World:
     def _ask_references(self) -> None:
         for target in self.references:
             lost = self.dice.random() < self._own_loss()
-            self._after(
-                3.0 if lost else _QUICK,
-                lambda t=target, began=self.now, ok=not lost: self.hear(  # type: ignore[misc]
-                    ReferenceSeen(target=t, answered=ok, started_at=began, at=self.now)
-                ),
-            )
+            self._after(3.0 if lost else _QUICK, partial(self._hear_reference, target, self.now, answered=not lost))
+
+    def _hear_reference(self, target: str, started_at: datetime, *, answered: bool) -> None:
+        self.hear(ReferenceSeen(target=target, answered=answered, started_at=started_at, at=self.now))
 
     def _own_loss(self) -> float:
         return max((share for since, until, share in self.own_losses if since <= self.elapsed < until), default=0.0)
