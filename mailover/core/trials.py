@@ -260,7 +260,8 @@ def close_by_rate(draft: Draft, breaker: Breaker) -> None:
 
 def _close(draft: Draft, breaker: Breaker, signal: Signal, because: str, reached: Depth) -> None:
     opening, now = breaker.opening, draft.now
-    closed = move(breaker, signal, now)
+    refused = {d: r for d, r in breaker.runs.items() if d > reached and r.failure.kind is FailureKind.AUTH}
+    closed = replace(move(breaker, signal, now), runs=refused)  # forgetting them would cost one more refused login
     seconds = None
     if opening is not None:
         seconds = round((now - opening.at).total_seconds(), 3)

@@ -220,3 +220,14 @@ def test_half_open_always_has_a_way_out(minutes: int) -> None:
     assert (opening.trial_at or opening.trial_expires_at) is not None
     assert story.wake_at is not None
     assert story.wake_at - story.now <= timedelta(minutes=30)
+
+
+def test_closing_at_the_port_does_not_forget_a_refused_login() -> None:
+    """One more of them would be one too many for a provider that locks accounts."""
+    story = Story().breaks("a")
+    story.until_trial("a")
+    story.sees("a", purpose=Purpose.TRIAL).logs_in("a", BAD_LOGIN)
+    story.until_trial("a")
+    story.sees("a", purpose=Purpose.TRIAL)
+    assert story.state("a") is CLOSED
+    assert story.logs_in("a", BAD_LOGIN).state("a") is OPEN

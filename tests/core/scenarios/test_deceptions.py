@@ -9,7 +9,7 @@ from core.world import Reporter, World
 from mailover.core.events import EventType
 from mailover.core.observations import Failure, FailureKind, Stage
 
-SEEDS = pytest.mark.parametrize("seed", range(3))
+SEEDS = pytest.mark.parametrize("seed", range(2))
 LIE_AT_PORT = Failure(kind=FailureKind.TIMEOUT, stage=Stage.CONNECT, text="timed out")
 LIE_AT_SEND = Failure(kind=FailureKind.TRANSIENT, stage=Stage.END_DATA, code=451, text="451 lie", replied=True)
 TWO_APPS = (Reporter(name="shop"), Reporter(name="crm"))
@@ -36,8 +36,8 @@ def test_a_short_gap_of_our_own_network_flips_nothing(seed: int, references: tup
 @SEEDS
 @pytest.mark.parametrize("share", [0.03, 0.1])
 def test_a_lossy_network_of_our_own_flips_nothing_where_references_tell(seed: int, share: float) -> None:
-    lossy = ((minutes(0), minutes(120), share),)
-    world = World(seed=seed, own_losses=lossy, references=("r1", "r2")).run(hours=2)
+    lossy = ((minutes(0), minutes(75), share),)
+    world = World(seed=seed, own_losses=lossy, references=("r1", "r2")).run(hours=1.25)
     assert world.wrong_flips == []
 
 

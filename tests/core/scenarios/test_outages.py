@@ -20,7 +20,7 @@ from core.trouble import (
 from core.world import Reporter, World, policy_of
 from mailover.core.events import EventType
 
-SEEDS = pytest.mark.parametrize("seed", range(3))
+SEEDS = pytest.mark.parametrize("seed", range(2))
 HALF_AN_HOUR = {"since": minutes(10), "until": minutes(40)}
 AN_HOUR = {"since": minutes(10), "until": minutes(70)}
 THREE_HOURS = {"since": minutes(10), "until": minutes(190)}
@@ -64,7 +64,7 @@ def test_reports_make_it_quicker_still(seed: int, trouble: Trouble, limit: float
 @SEEDS
 @pytest.mark.parametrize("trouble", [bad_login, slow_bad_login], ids=["535", "slow 535"])
 def test_refused_logins_are_at_most_three_in_ten_minutes(seed: int, trouble: type) -> None:
-    world = World(seed=seed, troubles={"a": (trouble(**AN_HOUR),)}).run(hours=1.5)
+    world = World(seed=seed, troubles={"a": (trouble(**AN_HOUR),)}).run(hours=1.25)
     assert logins_within(world, minutes(10)) <= 3
     assert len(world.refused_logins) <= 6
     assert world.wrong_flips == []
@@ -106,9 +106,9 @@ def test_a_flapping_provider_is_trusted_ever_later(seed: int, period: float) -> 
 
 @SEEDS
 def test_relapses_double_the_hold(seed: int) -> None:
-    outages = tuple(refuses(since=minutes(10 + 30 * n), until=minutes(25 + 30 * n)) for n in range(10))
-    world = World(seed=seed, troubles={"a": outages}).run(hours=10)
-    assert world.flips <= 8
+    outages = tuple(refuses(since=minutes(10 + 30 * n), until=minutes(25 + 30 * n)) for n in range(6))
+    world = World(seed=seed, troubles={"a": outages}).run(hours=7)
+    assert world.flips <= 6
     assert world.failing_minutes < 1.5
     assert world.wrong_flips == []
     assert world.flag.provider == "a"
@@ -164,7 +164,7 @@ def test_bad_recipients_move_nothing(seed: int) -> None:
 @SEEDS
 def test_a_provider_that_accepts_and_loses_is_found_by_the_round_trips(seed: int) -> None:
     """One round trip every half an hour, and three minutes until three are missing."""
-    world = World(seed=seed, policy=policy_of(round_trip=True), troubles={"a": (loses(**THREE_HOURS),)}).run(hours=5)
+    world = World(seed=seed, policy=policy_of(round_trip=True), troubles={"a": (loses(**THREE_HOURS),)}).run(hours=3.5)
     assert world.failing_minutes < 30 * 1.1 + 4
     assert world.wrong_flips == []
     assert world.flips <= 2
