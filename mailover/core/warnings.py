@@ -66,9 +66,7 @@ def _look_at_certificate(draft: Draft, seen: Observation) -> None:
     days = min(due)
     others = (t for t in watch.certificates_told if t.not_after != not_after and t.not_after > draft.now - _DAY)
     _put(draft, name, replace(watch, certificates_told=(*others, CertificateTold(not_after=not_after, days=days))))
-    when = (
-        f"in {_days(left)}, at {rfc3339(not_after)}" if left > timedelta(0) else f"at {rfc3339(not_after)}: it is over"
-    )
+    when = f"ends in {_days(left)}, at" if left > timedelta(0) else "has ended at"
     last = days == min(draft.policy.alerts.certificate_days)
     draft.emit(
         EventType.CERTIFICATE_EXPIRING,

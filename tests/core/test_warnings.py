@@ -62,9 +62,9 @@ def test_slow_answers_are_told_of_by_their_average() -> None:
 
 def test_failing_mail_that_applications_report_counts_by_its_number() -> None:
     story = Story()
-    story.told("a", count=180).told("a", MAIL_BUSY, count=20)
+    story.told("a", count=36).told("a", MAIL_BUSY, count=4)
     (told,) = story.said(EventType.PROVIDER_DEGRADED)
-    assert "20 of 200 attempts (10 %)" in told.because
+    assert "4 of 40 attempts (10 %)" in told.because
 
 
 def test_a_bad_recipient_degrades_nobody() -> None:
