@@ -17,7 +17,7 @@ import schedule
 from agent.probes import RoundTrip, Target
 from agent.probes.prober import Prober
 from agent.self_check import Reference, ask_all
-from mailover.core.decide import Decision, ProbeOrder, may_probe
+from mailover.core.decide import Decision, ProbeOrder, may_probe, may_rehearse
 from mailover.core.observations import AgentResumed, Observation, ProbeKind, Purpose
 from mailover.errors import MailoverError, UnavailableError
 from mailover.resolve import Resolver
@@ -31,6 +31,7 @@ _ABSENT_AFTER = timedelta(seconds=30)
 """A loop this late was suspended with its machine, not busy."""
 _STOP_SECONDS = 5.0
 _HOUR = 3600.0
+_REHEARSE_EVERY = timedelta(hours=12)
 _TIDY_EVERY = timedelta(hours=1)
 
 
@@ -44,6 +45,8 @@ class Rhythm:
     references: timedelta = timedelta(seconds=15)
     deadline: timedelta
     slow: timedelta
+    first_rehearsal: timedelta = timedelta(minutes=1)
+    """After the start: an agent that crashes again and again must not try passwords."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +204,8 @@ class Agent:
                 scheduler.steadily(rhythm.login, self._probing(name, ProbeKind.LOGIN))
             if self._watched.round_trip is not None and target.sender:
                 scheduler.steadily(rhythm.round_trip, self._probing(name, ProbeKind.ROUND_TRIP))
+            if target.next_credentials is not None:
+                self._rehearse(scheduler, name)
         if self._watched.references:
             scheduler.steadily(rhythm.references, self._look_at_references)
         scheduler.steadily(_TIDY_EVERY, self._tidy)
@@ -214,6 +219,21 @@ class Agent:
                 self._start(order)
 
         return look
+
+    def _rehearse(self, scheduler: SteadyScheduler, name: str) -> None:
+        """Try the next password once after the start, then now and then unless it is refused: accounts get locked."""
+        order = ProbeOrder(provider=name, probe=ProbeKind.LOGIN, purpose=Purpose.REHEARSAL)
+
+        def first() -> None:
+            if may_probe(self._service.snapshot.fleet, name, ProbeKind.LOGIN):
+                self._start(order)
+
+        def again() -> None:
+            if may_rehearse(self._service.snapshot.fleet, name):
+                self._start(order)
+
+        asyncio.get_running_loop().call_later(self._rhythm.first_rehearsal.total_seconds(), first)
+        scheduler.steadily(_REHEARSE_EVERY, again)
 
     async def _turn(self, scheduler: SteadyScheduler) -> None:
         """Run what is due until told to stop, and notice when this machine was asleep."""

@@ -19,7 +19,7 @@ from mailover.alerts.dead_man import DeadMan
 from mailover.alerts.dispatcher import Dispatcher
 from mailover.clock import Clock, SystemClock
 from mailover.config import Settings
-from mailover.config.mapping import credentials, endpoint, policy, retention
+from mailover.config.mapping import credentials, endpoint, next_credentials, policy, retention
 from mailover.config.watching import ImapSettings, MailboxKind, RoundTripSettings
 from mailover.core.decide import Decision
 from mailover.core.events import Severity
@@ -53,6 +53,7 @@ def targets(settings: Settings) -> Mapping[str, Target]:
             provider=name,
             endpoint=endpoint(account),
             credentials=credentials(account),
+            next_credentials=next_credentials(account),
             sender=account.envelope_from or account.sender or "",
         )
         for name, account in settings.providers.items()
@@ -263,6 +264,7 @@ def _tokens(settings: Settings) -> list[Token]:
 
 def _masked(settings: Settings, text: str) -> str:
     """A foreign text without any secret of the config."""
-    known = [account.password.reveal() for account in settings.providers.values() if account.password is not None]
+    accounts = settings.providers.values()
+    known = [p.reveal() for each in accounts for p in (each.password, each.next_password) if p is not None]
     known += [each.token.reveal() for each in settings.tokens.values()]
     return mask(text, known)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from agent.probes.looking import Looking, Target
-from mailover.core.observations import Depth, Observation, ProbeKind, Stage
+from mailover.core.observations import Depth, Observation, ProbeKind, Purpose, Stage
 from mailover.smtp import Envelope, Transcript, converse
 
 
@@ -56,12 +56,13 @@ async def hold_dialogue(
 ) -> Dialogue:
     """Talk to the target up to `until`, within `deadline` seconds, by default the look's own."""
     started_at = looking.now()
+    rehearsing = looking.purpose is Purpose.REHEARSAL
     transcript = await converse(
         target.endpoint,
         until=until,
         deadline=looking.deadline if deadline is None else deadline,
         resolver=looking.resolver,
-        credentials=target.credentials,
+        credentials=target.next_credentials if rehearsing else target.credentials,
         envelope=envelope,
         message=message,
     )

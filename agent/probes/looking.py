@@ -23,6 +23,8 @@ class Target:
     endpoint: Endpoint
     credentials: Credentials | None = None
     """None for a provider that knows us by our address: a login probe then ends before AUTH."""
+    next_credentials: Credentials | None = None
+    """With the password that is to come; only a rehearsal uses them."""
     sender: str = ""
     """The bare address that test messages come from; without one there is neither an envelope nor a round trip."""
 

@@ -21,6 +21,7 @@ SECTIONS: Mapping[EventType, str] = {
     EventType.PROVIDER_NORMAL: "A provider is degraded",
     EventType.PROVIDER_DEGRADED: "A provider is degraded",
     EventType.PROVIDER_UNTRIED: "A spare has not been tried lately",
+    EventType.PROVIDER_REHEARSED: "The next password was tried",
     EventType.PROVIDER_DISABLED: "Taking a provider out by hand",
     EventType.CERTIFICATE_EXPIRING: "A certificate expires",
     EventType.FAILOVERS_EXCESSIVE: "Too many failovers",

@@ -51,6 +51,13 @@ def credentials(account: ProviderSettings) -> Credentials | None:
     return Credentials(username=account.username, password=account.password, mechanism=_MECHANISMS[account.auth])
 
 
+def next_credentials(account: ProviderSettings) -> Credentials | None:
+    """As whom the next password is rehearsed; None where there is none to come."""
+    if account.username is None or account.next_password is None:
+        return None
+    return Credentials(username=account.username, password=account.next_password, mechanism=_MECHANISMS[account.auth])
+
+
 def _provider(name: str, account: ProviderSettings) -> Provider:
     return Provider(
         name=name,

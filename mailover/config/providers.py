@@ -86,6 +86,10 @@ class ProviderSettings(Table):
     """The password, API key, or access token for `xoauth2`."""
     password_file: Path | None = None
     """File that holds the password."""
+    next_password: HiddenText | None = None
+    """The password to be rotated to; tried now and then, and reported before you rotate."""
+    next_password_file: Path | None = None
+    """File that holds the next password."""
     auth: Auth = Auth.AUTO
     """The way to log in; one attempt, one mechanism."""
     sender: Mailbox | None = Field(default=None, alias="from")

@@ -7,7 +7,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from mailover.core import flags, hearing, judging, operators, reports, round_trips, settling, sight, trials, warnings
+from mailover.core import (
+    flags,
+    hearing,
+    judging,
+    operators,
+    rehearsing,
+    reports,
+    round_trips,
+    settling,
+    sight,
+    trials,
+    warnings,
+)
 from mailover.core.commands import Command
 from mailover.core.draft import Decision, Draft, ProbeOrder
 from mailover.core.events import EventType, Severity
@@ -26,7 +38,7 @@ from mailover.core.observations import (
 )
 from mailover.core.policy import Policy
 
-__all__ = ["Decision", "Heard", "ProbeOrder", "decide", "may_probe"]
+__all__ = ["Decision", "Heard", "ProbeOrder", "decide", "may_probe", "may_rehearse"]
 
 Heard = Observation | Overdue | ReferenceSeen | MailboxSeen | StoreSeen | DnsVerdict | AgentStarted | AgentResumed
 
@@ -58,12 +70,18 @@ def may_probe(fleet: Fleet, provider: str, probe: ProbeKind) -> bool:
     return probe is ProbeKind.PORT or not breaker.open_for_auth
 
 
+def may_rehearse(fleet: Fleet, provider: str) -> bool:
+    """Whether the next password may be tried: where a login may be, and not again once it was refused."""
+    breaker = fleet.breakers.get(provider)
+    refused = breaker is not None and breaker.watch.rehearsal is not None and not breaker.watch.rehearsal.ok
+    return may_probe(fleet, provider, ProbeKind.LOGIN) and not refused
+
+
 def _hear(draft: Draft, item: Heard | Command) -> None:
     match item:
-        case Observation() if item.purpose is Purpose.REPORT:
-            reports.hear_report(draft, item)
         case Observation():
-            hearing.hear_probe(draft, item)
+            by_purpose = {Purpose.REPORT: reports.hear_report, Purpose.REHEARSAL: rehearsing.hear_rehearsal}
+            by_purpose.get(item.purpose, hearing.hear_probe)(draft, item)
         case Overdue():
             hearing.hear_overdue(draft, item)
         case ReferenceSeen():

@@ -38,6 +38,7 @@ class EventType(StrEnum):
     QUEUE_DRAINED = "queue.drained"
     FAILOVERS_EXCESSIVE = "failovers.excessive"
     PROVIDER_UNTRIED = "provider.untried"
+    PROVIDER_REHEARSED = "provider.rehearsed"
     INCIDENT_ACKNOWLEDGED = "incident.acknowledged"
     INCIDENT_UNACKNOWLEDGED = "incident.unacknowledged"
     WEBHOOK_TEST = "webhook.test"

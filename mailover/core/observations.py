@@ -175,6 +175,8 @@ class Purpose(StrEnum):
     TRIAL = "trial"
     SIGHT = "sight"
     MANUAL = "manual"
+    REHEARSAL = "rehearsal"
+    """A login with the password that is to come; it says nothing of the provider."""
     REPORT = "report"
 
 

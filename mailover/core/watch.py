@@ -39,6 +39,15 @@ class CertificateTold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """What came of the latest login with the password that is to come."""
+
+    at: datetime
+    ok: bool
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
     """One provider's part of the warnings."""
 
@@ -49,6 +58,7 @@ class Watch:
     logged_in_at: datetime | None = None
     """End of the latest attempt that got past the login."""
     untried_told: bool = False
+    rehearsal: Rehearsal | None = None
 
     def sampled(self, sample: Sample, *, window: timedelta) -> "Watch":
         """With one more sample; what is older than the window is dropped."""
