@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dns_checks.answers import Answer, Found, Kind, Mx, R, Soa, Srv, Tlsa
+from dns_checks.answers import Answer, Found, Kind, Mx, R, Soa, Srv, Tlsa, Unknown
 from mailover.core.events import Severity
 
 UNKNOWN = "unknown"
@@ -68,7 +68,7 @@ class Finding:
 
 def seen_in(name: str, kind: Kind[R], answer: Answer[R]) -> tuple[Seen, ...]:
     """The records of an answer, the aliases that led to them first."""
-    aliases = () if not isinstance(answer, Found) else answer.aliases
+    aliases = () if isinstance(answer, Unknown) else answer.aliases
     owners = (name, *aliases)
     links = tuple(Seen(name=owner, kind="CNAME", value=to) for owner, to in zip(owners, aliases, strict=False))
     values = answer.records if isinstance(answer, Found) else ()
