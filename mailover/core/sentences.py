@@ -16,10 +16,10 @@ _OURS: Mapping[FailureKind, str] = {
 
 
 def failure_words(failure: Failure) -> str:
-    """A failure in one phrase, as in "auth 535 5.7.8 Username and Password not accepted"."""
+    """A failure in one phrase, as in "auth: 535 5.7.8 Username and Password not accepted"."""
     said = failure.text or str(failure.kind)
     code = f"{failure.code} " if failure.code is not None and not said.startswith(str(failure.code)) else ""
-    return f"{failure.stage} {code}{said}"[:200]
+    return f"{failure.stage}: {code}{said}"[:200]
 
 
 def whose(kind: FailureKind) -> str:

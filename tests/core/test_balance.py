@@ -34,7 +34,7 @@ def test_one_that_breaks_leaves_its_share_to_the_others() -> None:
     story = shared(a=0.5, b=0.25, c=0.25).breaks("b")
     assert story.flag.weights == {"a": 0.666667, "c": 0.333333}
     assert story.flag.because == (
-        "shared by ratio: a 67 % and c 33 %; b is out: 3 port probes failed in a row (banner 421 too busy)"
+        "shared by ratio: a 67 % and c 33 %; b is out: 3 port probes failed in a row (banner: 421 too busy)"
     )
 
 

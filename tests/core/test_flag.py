@@ -155,7 +155,7 @@ def test_a_shadowed_provider_is_judged_but_the_flag_ignores_the_verdict() -> Non
     story = Story(policy_of(shadow="a")).breaks("a")
     assert story.flag.provider == "a"
     assert story.because(EventType.PROVIDER_OPENED) == (
-        "a is out: 3 port probes failed in a row (banner 421 too busy) (shadow: the flag ignores it)"
+        "a is out: 3 port probes failed in a row (banner: 421 too busy) (shadow: the flag ignores it)"
     )
 
 

@@ -49,7 +49,7 @@ def test_if_the_pinned_provider_opens_the_pin_stays_and_the_alert_is_critical() 
     assert (story.flag.provider, story.flag.fallbacks) == ("b", ("a", "c"))
     opened = story.said(EventType.PROVIDER_OPENED)[0]
     assert opened.severity == "critical"
-    assert opened.because == "b is out: 3 port probes failed in a row (banner 421 too busy); mail stays pinned to it"
+    assert opened.because == "b is out: 3 port probes failed in a row (banner: 421 too busy); mail stays pinned to it"
 
 
 def test_disabling_the_pinned_provider_ends_the_pin_in_the_same_decision() -> None:

@@ -27,7 +27,7 @@ def test_a_fifth_of_twenty_scheduled_probes_failing_opens() -> None:
     assert story.state("a") is CLOSED
     probed(story, "a", 1, 1)
     assert story.because(EventType.PROVIDER_OPENED) == (
-        "a is out: 25 % of 20 probes at depth port failed within 10 min (banner 421 too busy)"
+        "a is out: 25 % of 20 probes at depth port failed within 10 min (banner: 421 too busy)"
     )
 
 

@@ -42,7 +42,7 @@ def test_a_next_password_that_works_is_reported_once() -> None:
 
 def test_a_refused_one_is_a_warning_and_is_not_tried_again() -> None:
     fleet, told = rehearse(found(POLICY, "t", START), 1, REFUSED)
-    sentence = "the next password of first is refused (auth 535 5.7.8 no): rotating now would stop its mail"
+    sentence = "the next password of first is refused (auth: 535 5.7.8 no): rotating now would stop its mail"
     assert told == [(EventType.PROVIDER_REHEARSED, sentence)]
     assert not may_rehearse(fleet, "first")
     assert may_rehearse(fleet, "second")

@@ -33,7 +33,7 @@ def test_a_report_and_both_probes_failing_open_the_breaker() -> None:
     assert story.state("a") is CLOSED
     story.sees("a", BUSY, purpose=Purpose.VERIFY)
     assert story.because(EventType.PROVIDER_OPENED) == (
-        "a is out: shop reports a failure and 2 probes agreed (banner 421 too busy)"
+        "a is out: shop reports a failure and 2 probes agreed (banner: 421 too busy)"
     )
 
 
@@ -130,7 +130,7 @@ def test_a_single_application_can_open_a_provider_that_breaks_where_no_probe_loo
     assert story.state("a") is CLOSED
     story.told("a", DATA_BROKEN)
     assert story.because(EventType.PROVIDER_OPENED) == (
-        "a is out: most applications report failures (100 % of sends, end_data 451 local error)"
+        "a is out: most applications report failures (100 % of sends, end_data: 451 local error)"
     )
 
 

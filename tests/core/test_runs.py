@@ -29,9 +29,9 @@ def test_three_failures_in_a_row_open_the_breaker_and_the_flag_moves_down() -> N
     assert story.state("a") is CLOSED
     story.sees("a", BUSY)
     assert story.state("a") is OPEN
-    assert story.because(EventType.PROVIDER_OPENED) == ("a is out: 3 port probes failed in a row (banner 421 too busy)")
+    assert story.because(EventType.PROVIDER_OPENED) == ("a is out: 3 port probes failed in a row (banner: 421 too busy)")
     assert story.because(EventType.FAILOVER_HAPPENED) == (
-        "b is the first choice left: a is out: 3 port probes failed in a row (banner 421 too busy)"
+        "b is the first choice left: a is out: 3 port probes failed in a row (banner: 421 too busy)"
     )
     assert (story.flag.provider, story.flag.fallbacks, str(story.flag.mode)) == ("b", ("c",), "failover")
 
@@ -125,7 +125,7 @@ def test_two_refused_logins_open_and_the_sentence_says_that_the_fix_is_ours() ->
     assert story.wanted(Purpose.CONFIRM) == [(5.0, "a", "login")]
     story.logs_in("a", BAD_LOGIN, purpose=Purpose.CONFIRM)
     assert story.because(EventType.PROVIDER_OPENED) == (
-        "a is out: 2 login probes failed in a row (auth 535 5.7.8 bad credentials); "
+        "a is out: 2 login probes failed in a row (auth: 535 5.7.8 bad credentials); "
         "the fix is ours: check our user name and password there"
     )
     assert story.said(EventType.PROVIDER_OPENED)[0].data["owner"] == "account"

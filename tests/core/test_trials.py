@@ -175,7 +175,7 @@ def test_where_no_probe_reaches_the_depth_logins_close_on_probation() -> None:
 def test_on_probation_one_report_at_that_depth_reopens_it() -> None:
     story = closed_on_probation().told("a", DATA_BROKEN)
     assert story.because(EventType.PROVIDER_OPENED) == (
-        "a is out: shop reports a failure at the depth on probation (end_data 451 local error)"
+        "a is out: shop reports a failure at the depth on probation (end_data: 451 local error)"
     )
 
 
