@@ -58,8 +58,8 @@ def _by_report(draft: Draft, breaker: Breaker) -> bool:
 
 def _by_ballot(draft: Draft, breaker: Breaker) -> bool:
     for depth in Depth:
-        vote = reports.outvoted(draft, breaker, depth)
         told = _latest(breaker, depth, reported=True)
+        vote = reports.outvoted(draft, breaker, depth) if told is not None else None
         if vote is None or told is None:
             continue
         if told.silent and not sight.proven(draft, breaker.provider, vote.since, vote.until):
