@@ -20,7 +20,7 @@ from core.trouble import (
 from core.world import Reporter, World, policy_of
 from mailover.core.events import EventType
 
-SEEDS = pytest.mark.parametrize("seed", range(2))
+SEEDS = pytest.mark.parametrize("seed", range(3))
 HALF_AN_HOUR = {"since": minutes(10), "until": minutes(40)}
 AN_HOUR = {"since": minutes(10), "until": minutes(70)}
 THREE_HOURS = {"since": minutes(10), "until": minutes(190)}
