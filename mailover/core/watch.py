@@ -76,8 +76,8 @@ class Watch:
         return replace(self, samples=(*kept, sample))
 
     def since(self, instant: datetime) -> Sample:
-        """Everything after this instant, as one sample."""
-        kept = [s for s in self.samples if s.at > instant]
+        """Everything from this instant on, as one sample."""
+        kept = [s for s in self.samples if s.at >= instant]
         return Sample(
             at=instant,
             tries=sum(s.tries for s in kept),
