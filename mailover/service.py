@@ -72,6 +72,9 @@ class MailboxInlet(Protocol):
 Listener = Callable[[Snapshot, Decision], None]
 """Called in the deciding thread after each decision; must hand over and return at once."""
 
+Witness = Callable[[Sequence[Observation]], None]
+"""Called in the deciding thread with what was heard of providers, once it is decided upon; must return at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Item:
@@ -102,6 +105,7 @@ class Service:
         self.keep = keep
         self._endpoints = endpoints
         self._listeners: list[Listener] = []
+        self._witnesses: list[Witness] = []
         self._inbox: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._checker: Checker | None = None
@@ -112,7 +116,8 @@ class Service:
         """What was decided while the store failed: its events and incidents are written first."""
         fleet = self._committed or found(policy, identity, clock.now())
         self.snapshot = _snapshot(fleet, policy, default_stream, None)
-        self._ticked_at = clock.now()
+        self.ticked_at = clock.now()
+        """When it last decided."""
 
     # -- life -----------------------------------------------------------------------------------------------------
 
@@ -136,6 +141,10 @@ class Service:
     def ignore(self, listener: Listener) -> None:
         """Tell `listener` nothing more."""
         self._listeners = [each for each in self._listeners if each != listener]
+
+    def witness(self, witness: Witness) -> None:
+        """Tell `witness` of every observation from now on."""
+        self._witnesses = [*self._witnesses, witness]
 
     def offer_checks(self, checker: Checker) -> None:
         """The agent offers to run probes by hand."""
@@ -188,7 +197,7 @@ class Service:
 
     def stale_seconds(self) -> int | None:
         """Since how many seconds nothing is decided or recorded any more; None while all is well."""
-        age = self.clock.now() - self._ticked_at
+        age = self.clock.now() - self.ticked_at
         failing = self.snapshot.fleet.store_failing_since
         if failing is not None:
             age = max(age, self.clock.now() - failing)
@@ -272,12 +281,15 @@ class Service:
                 self._adopt(self.store.load())
                 continue
             break
-        self._ticked_at = self.clock.now()
+        self.ticked_at = self.clock.now()
         self._wake_at = decision.wake_at
         if decision.fleet is not seen.fleet or recorded != seen.recorded:
             self.snapshot = _snapshot(decision.fleet, seen.policy, seen.default_stream, seen, recorded=recorded)
         for listener in self._listeners:
             listener(self.snapshot, decision)
+        observations = [h for h in heard if isinstance(h, Observation)]
+        for witness in self._witnesses if observations else ():
+            witness(observations)
         return decision
 
     def _record(self, decision: Decision, heard: Sequence[Heard | Command]) -> bool:

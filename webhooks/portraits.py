@@ -9,7 +9,7 @@ from mailover.core.providers import Provider
 from mailover.core.scoring import Figures, uptime
 from mailover.storage.store import Tally
 
-_NINETY_FIFTH = 0.95
+NINETY_FIFTH = 0.95
 
 
 def portrait(provider: Provider, breaker: Breaker, day: Figures, week: Figures) -> dict[str, object]:
@@ -39,7 +39,7 @@ def portrait(provider: Provider, breaker: Breaker, day: Figures, week: Figures) 
         "latency": {
             "last_seconds": breaker.seconds,
             "average_seconds": _rounded(day.spread.average, 6),
-            "p95_seconds": _rounded(day.spread.percentile(_NINETY_FIFTH), 6),
+            "p95_seconds": _rounded(day.spread.percentile(NINETY_FIFTH), 6),
             "slow": breaker.slow,
         },
         "metrics": _metrics(day),
@@ -112,7 +112,7 @@ def _metrics(achieved: Figures) -> dict[str, object]:
         "checks_ok": checks.ok,
         "checks_rate": checks.rate,
         "average_seconds": _rounded(achieved.spread.average, 6),
-        "p95_seconds": _rounded(achieved.spread.percentile(_NINETY_FIFTH), 6),
+        "p95_seconds": _rounded(achieved.spread.percentile(NINETY_FIFTH), 6),
         "failovers": achieved.failovers,
         "failovers_per_day": round(achieved.failovers / (achieved.span / timedelta(days=1)), 3),
         "uptime": _rounded(achieved.uptime, 6),

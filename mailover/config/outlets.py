@@ -50,7 +50,7 @@ class StorageSettings(Table):
     url_file: Path | None = None
     """File that holds the address, when it contains a password."""
     keep_observations: PositiveSpan = 7 * _DAY
-    """How long each probe and report is kept; the figures of each hour are kept longer."""
+    """How long each probe and report is kept (at most 180,000 of them); the figures of each hour are kept longer."""
     keep_history: PositiveSpan = 400 * _DAY
     """How long events, closed incidents and the figures of each hour are kept."""
 

@@ -5,6 +5,7 @@ Counting what they hold is `tallies`; the rows of the outbox are its own file.
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -70,7 +71,7 @@ def append_observations(connection: sa.Connection, seen: Sequence[Observation]) 
             "count": o.count,
             "seconds": o.seconds,
             "at": o.finished_at,
-            "body": dumps(o),
+            "body": dumps(replace(o, stages=tuple((stage, round(seconds, 6)) for stage, seconds in o.stages))),
         }
         for o in seen
     ]

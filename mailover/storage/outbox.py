@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from mailover.core.events import Event
 from mailover.errors import StorageError
 from mailover.storage.codec import loads
-from mailover.storage.store import Delivery
+from mailover.storage.store import Backlog, Delivery
 from mailover.storage.tables import events, outbox
 
 _PENDING, _DELIVERED, _BURIED = "pending", "delivered", "buried"
@@ -83,6 +83,24 @@ def next_due(connection: sa.Connection, endpoint: str) -> datetime | None:
         return None
     due: datetime = max((instant for instant in (row.due_at, row.locked_until) if instant is not None), default=row.at)
     return due
+
+
+def backlogs(connection: sa.Connection) -> tuple[Backlog, ...]:
+    """What every endpoint still waits for."""
+    waiting = sa.func.sum(sa.case((outbox.c.state == _PENDING, 1), else_=0))
+    buried = sa.func.sum(sa.case((outbox.c.state == _BURIED, 1), else_=0))
+    oldest = sa.func.min(sa.case((outbox.c.state == _PENDING, outbox.c.seq)))
+    counted = sa.select(outbox.c.endpoint, waiting, buried, oldest).group_by(outbox.c.endpoint).subquery()
+    endpoint, pending, given_up, first = counted.c
+    found = connection.execute(
+        sa.select(endpoint, pending, given_up, events.c.at)
+        .outerjoin(outbox, outbox.c.seq == first)
+        .outerjoin(events, events.c.id == outbox.c.event_id)
+        .order_by(endpoint)
+    )
+    return tuple(
+        Backlog(endpoint=name, pending=int(some), buried=int(lost), oldest_at=at) for name, some, lost, at in found
+    )
 
 
 def deliver(connection: sa.Connection, seq: int) -> None:

@@ -12,7 +12,18 @@ from mailover.core.observations import Observation
 from mailover.errors import StorageError
 from mailover.storage import fleet_rows, keepsakes, logs, outbox, rollups, schema
 from mailover.storage.database import Database, storable
-from mailover.storage.store import Delivery, Failover, Page, Remembered, Retention, Routing, StoredToken, Tally, nowhere
+from mailover.storage.store import (
+    Backlog,
+    Delivery,
+    Failover,
+    Page,
+    Remembered,
+    Retention,
+    Routing,
+    StoredToken,
+    Tally,
+    nowhere,
+)
 from mailover.storage.tallies import tallies
 
 
@@ -147,6 +158,11 @@ class SqlStore:
         """When there is something to try."""
         with self._database.reading() as connection:
             return outbox.next_due(connection, endpoint)
+
+    def backlogs(self) -> tuple[Backlog, ...]:
+        """What waits."""
+        with self._database.reading() as connection:
+            return outbox.backlogs(connection)
 
     def delivered(self, seq: int) -> None:
         """Done."""

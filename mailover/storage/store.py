@@ -77,7 +77,7 @@ class Retention:
     """One by one; after that only what was counted of them."""
     history: timedelta = timedelta(days=400)
     """Events, closed incidents and counts."""
-    most_observations: int = 250_000
+    most_observations: int = 180_000
     """However young they are: what keeps applications that report much from filling the disk."""
 
 
@@ -91,6 +91,18 @@ class Delivery:
     attempts: int
     """Failed attempts so far."""
     last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What one endpoint still waits for."""
+
+    endpoint: str
+    pending: int
+    buried: int
+    """Given up for ever, as far as they are kept."""
+    oldest_at: datetime | None
+    """When the oldest pending event happened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +198,9 @@ class Store(Protocol):
 
     def outbox_next_due(self, endpoint: str) -> datetime | None:
         """When the oldest pending row of an endpoint is due or its lease ends; None when nothing is pending."""
+
+    def backlogs(self) -> tuple[Backlog, ...]:
+        """What every endpoint that ever had a row still waits for, by name."""
 
     def delivered(self, seq: int) -> None:
         """The row's endpoint has it."""

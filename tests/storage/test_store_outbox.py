@@ -8,7 +8,7 @@ from samples import LEASE, NOON, at, event, first_fleet, next_fleet
 
 from mailover.core.events import Event
 from mailover.storage.sql import SqlStore, open_store
-from mailover.storage.store import Delivery, Store
+from mailover.storage.store import Backlog, Delivery, Store
 
 
 def send(store: Store, *events: Event, to: tuple[str, ...] = ("slack",)) -> None:
@@ -124,3 +124,21 @@ def test_workers_share_the_endpoints_without_doing_anything_twice(store: Store, 
         own.close()
     for endpoint in endpoints:
         assert [e for name, e in done if name == endpoint] == [event(n).id for n in range(1, 6)]
+
+
+def test_a_backlog_tells_what_waits_since_when_and_what_was_given_up(store: Store) -> None:
+    send(store, event(1), event(2), event(3), to=("slack", "hook"))
+    slack, hook = due(store)
+    store.bury(slack.seq, "gone")
+    store.delivered(hook.seq)
+    assert store.backlogs() == (
+        Backlog(endpoint="hook", pending=2, buried=0, oldest_at=at(2)),
+        Backlog(endpoint="slack", pending=2, buried=1, oldest_at=at(2)),
+    )
+
+
+def test_a_backlog_that_is_worked_off_is_empty(store: Store) -> None:
+    send(store, event(1))
+    (only,) = due(store)
+    store.delivered(only.seq)
+    assert store.backlogs() == (Backlog(endpoint="slack", pending=0, buried=0, oldest_at=None),)

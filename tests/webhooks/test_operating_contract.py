@@ -308,7 +308,8 @@ def test_metrics_tell_what_the_flag_says(api: Api, house: House) -> None:
     lines = api.get("/metrics", scope="metrics").text.splitlines()
     assert 'mailover_provider_up{provider="postmark"} 0.0' in lines
     assert 'mailover_provider_active{provider="sendgrid",stream="transactional"} 1.0' in lines
-    assert 'mailover_failovers_total{direction="failover",stream="transactional"} 1.0' in lines
+    moved = 'from_provider="postmark",reason="failover",stream="transactional",to_provider="sendgrid"'
+    assert f"mailover_failovers_total{{{moved}}} 1.0" in lines
     assert any(
         line.startswith("mailover_provider_circuit_state{") and '"open"' in line and line.endswith(" 1.0")
         for line in lines
