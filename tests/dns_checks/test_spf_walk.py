@@ -12,7 +12,7 @@ from dns_checks.answers import Mx, Trouble, Unknown
 from dns_checks.ranges import Family, Ranges
 from dns_checks.spf.evaluation import check_host
 from dns_checks.spf.record import Verdict
-from dns_checks.walk import walk
+from dns_checks.spf.walk import walk
 
 SENDER = "somebody@d0.example"
 HELO = "mail.example.net"
