@@ -29,7 +29,9 @@ def test_three_failures_in_a_row_open_the_breaker_and_the_flag_moves_down() -> N
     assert story.state("a") is CLOSED
     story.sees("a", BUSY)
     assert story.state("a") is OPEN
-    assert story.because(EventType.PROVIDER_OPENED) == ("a is out: 3 port probes failed in a row (banner: 421 too busy)")
+    assert story.because(EventType.PROVIDER_OPENED) == (
+        "a is out: 3 port probes failed in a row (banner: 421 too busy)"
+    )
     assert story.because(EventType.FAILOVER_HAPPENED) == (
         "b is the first choice left: a is out: 3 port probes failed in a row (banner: 421 too busy)"
     )
