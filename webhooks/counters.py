@@ -1,4 +1,4 @@
-"""What has happened since the process started, counted for Prometheus: probes, sends, moves. Nothing reads them here."""
+"""What has happened since the process started, counted for Prometheus: probes, sends, moves. Nobody reads them here."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mailover.cli.api import Api
+from mailover.cli.figures import figure_table, score
 from mailover.cli.session import OK, UNHEALTHY, Session, as_json, console, guarded, pass_session, print_json
 from mailover.errors import UnreachableError
 
@@ -69,12 +70,13 @@ def provider_table(providers: list[dict[str, Any]]) -> Table:
     table = _table("provider", "health", "breaker", "answers in", "score", "runs", "latest failure")
     for each in providers:
         runs = " ".join(f"{depth} {length}" for depth, length in each["runs"].items() if length) or "-"
-        percent = each["score"]["percent"]
         last = each["last_failures"][0] if each["last_failures"] else None
         said = f"{last['at']} {last['kind']}: {last['text']}" if last else "-"
-        score = "-" if percent is None else f"{percent:.1f} %"
+        reliability = score(each["score"])
         answers = _seconds(each["latency"]["last_seconds"])
-        table.add_row(each["name"], _painted(each["health"]), each["breaker"], answers, score, runs, Text(said[:100]))
+        table.add_row(
+            each["name"], _painted(each["health"]), each["breaker"], answers, reliability, runs, Text(said[:100])
+        )
     return table
 
 
@@ -147,9 +149,9 @@ def providers() -> None:
 @pass_session
 @guarded
 def list_providers(session: Session, json_: bool) -> None:
-    """List the providers with their health."""
+    """List the providers with their health and their figures."""
     found = session.api.get("/providers")["items"]
-    print_json(found) if json_ else console().print(provider_table(found))
+    print_json(found) if json_ else console().print(provider_table(found), "", figure_table(found))
 
 
 @click.command()
