@@ -245,7 +245,8 @@ def assemble(settings: Settings, *, clock: Clock | None = None) -> House:
     """Build the whole house. Raises ConfigError when a port is taken, StorageError when the store cannot be opened."""
     store = open_store(settings.storage.url.reveal())
     try:
-        return House(settings, clock or SystemClock(), store)
+        known = store.load()
+        return House(settings, clock or SystemClock(known.decided_at if known is not None else None), store)
     except OSError as error:
         store.close()
         raise ConfigError([f"server.listen: {settings.server.listen} cannot be used: {error.strerror}"]) from error

@@ -18,9 +18,9 @@ class Clock(Protocol):
 class SystemClock:
     """Wall time at start plus elapsed boot time, so that a suspended machine finds its time gone by."""
 
-    def __init__(self) -> None:
-        """The wall clock is read once, now."""
-        self._started_at = self.wall()
+    def __init__(self, not_before: datetime | None = None) -> None:
+        """The wall clock is read once, now; `not_before`, the last stored instant, saves from one that was set back."""
+        self._started_at = max(self.wall(), not_before or datetime.min.replace(tzinfo=UTC))
         self._booted = _boot_time()
 
     def now(self) -> datetime:

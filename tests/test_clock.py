@@ -20,3 +20,11 @@ def test_instants_are_aware_and_only_grow() -> None:
     instants = [clock.now() for _ in range(100)]
     assert instants == sorted(instants)
     assert {i.tzinfo for i in (*instants, clock.wall())} == {UTC}
+
+
+def test_a_wall_clock_that_was_set_back_does_not_stop_the_time() -> None:
+    stored = datetime.now(UTC) + timedelta(hours=6)
+    clock = SystemClock(not_before=stored)
+    first = clock.now()
+    assert first >= stored
+    assert clock.now() > first
