@@ -20,7 +20,7 @@ NAMES = ("first", "second", "third")
 
 @pytest.fixture(scope="session")
 def networks() -> Iterator[tuple[Network, Network]]:
-    """The agent's machine and the world. Skipped where none can be made, except where everything is installed for it."""
+    """The agent's machine and the world; skipped where none can be made, unless everything was installed for it."""
     lacking = what_is_lacking()
     if lacking and os.environ.get("CI") == "true" and os.geteuid() == 0:
         pytest.fail(lacking, pytrace=False)

@@ -68,6 +68,8 @@ class RunningAgent:
         self._env = {**os.environ, **(env or {})}
         self._prefix = prefix
         self._process: subprocess.Popen[bytes] | None = None
+        self._asking = requests.Session()
+        self._asking.trust_env = False
         self.configure(document)
 
     def configure(self, document: Mapping[str, object]) -> None:
@@ -80,6 +82,7 @@ class RunningAgent:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._asking.close()
         process = self._process
         if process is not None and process.poll() is None:
             process.send_signal(signal.SIGCONT)
@@ -114,9 +117,9 @@ class RunningAgent:
     # -- asking ---------------------------------------------------------------------------------------------------
 
     def get(self, path: str, **parameters: str) -> Any:
-        """The JSON that the API answers."""
+        """The JSON that the API answers, on one connection for as long as it lasts."""
         with self._place():
-            answer = requests.get(f"http://127.0.0.1:{self.port}{path}", params=parameters, timeout=5)
+            answer = self._asking.get(f"http://127.0.0.1:{self.port}{path}", params=parameters, timeout=5)
         answer.raise_for_status()
         return answer.json()
 
