@@ -4,19 +4,26 @@ What the answers mean for mail is decided elsewhere; host names to dial are `mai
 """
 
 import asyncio
+import contextlib
 import ipaddress
+import secrets
+import socket
+import struct
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import dns.edns
 import dns.exception
 import dns.flags
 import dns.message
 import dns.name
+import dns.opcode
 import dns.rcode
+import dns.rdataclass
 import dns.rdatatype
 
 from dns_checks.answers import Absent, Answer, Found, Kind, R, Trouble, Unknown, name_from
@@ -27,7 +34,7 @@ _TTL_CEILING = 3600.0
 _PAYLOAD = 1232  # fits every path unfragmented (DNS flag day 2020)
 _ASKED_AGAIN_AFTER = 1.0  # a lost packet costs this much; an answer that is only slow still counts
 _MOST_ALIASES = 8
-_MOST_UNREAD = 16  # packets waiting to be looked at; a flood of forgeries is dropped, not stored
+_LONGEST_PACKET = 65535
 _MUTE_FOR = 60.0
 _DNS_PORT = 53
 _HIGHEST_PORT = 65535
@@ -92,6 +99,20 @@ class _Question:
     """A server said that its answer is too long for UDP."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Query:
+    """One packet that asks."""
+
+    id: int
+    name: dns.name.Name
+    kind: dns.rdatatype.RdataType
+    wire: bytes
+
+
+_Reply: TypeAlias = tuple[dns.message.QueryMessage, dns.message.ChainingResult | None]
+"""A reply and what its aliases lead to, None when they have no end."""
+
+
 class DnsLookup:
     """A `Lookup` that asks name servers. It keeps no answers: see `Remembered`."""
 
@@ -110,6 +131,7 @@ class DnsLookup:
         """
         self._servers = tuple(system_servers() if servers is None else servers)
         self._lifetime = lifetime
+        self._patience = min(_ASKED_AGAIN_AFTER, lifetime / 4)
         self._recursive = recursive
         self._room = asyncio.Semaphore(at_once)
         self._now = now
@@ -150,12 +172,10 @@ class DnsLookup:
         aliases: list[str] = []
         name = question.name
         while True:
-            asking = [partial(self._one, question, server, name) for server in servers] * 2
-            reply = await first_of(asking, stagger=min(_ASKED_AGAIN_AFTER, self._lifetime / 4))
-            try:
-                chain = reply.resolve_chaining()
-            except dns.message.ChainTooLong as exc:
-                raise _TroubleError(Trouble.LOOP, "its aliases (CNAME) never end") from exc
+            asking = [partial(self._one, question, server, name) for server in servers]
+            reply, chain = await (asking[0]() if len(asking) == 1 else first_of(asking, stagger=self._patience))
+            if chain is None:
+                raise _TroubleError(Trouble.LOOP, "its aliases (CNAME) never end")
             aliases += [name_from(record[0].target.labels) for record in chain.cnames]
             ttl = min(max(float(chain.minimum_ttl), _TTL_FLOOR), _TTL_CEILING)
             if chain.answer is not None:
@@ -168,25 +188,21 @@ class DnsLookup:
                 raise _TroubleError(Trouble.LOOP, "its aliases (CNAME) never end")
             name = chain.canonical_name
 
-    async def _one(self, question: _Question, server: Server, name: dns.name.Name) -> dns.message.QueryMessage:
-        """One server's answer. Raises _TroubleError, at once when this server has already complained."""
-        if server in question.complaints:
-            raise question.complaints[server]
-        flags = dns.flags.RD if self._recursive else dns.flags.Flag(0)
+    async def _one(self, question: _Question, server: Server, name: dns.name.Name) -> _Reply:
+        """One server's answer. Raises _TroubleError, and notes it."""
+        asking = partial(_exchange, question, server, patience=self._patience)
         try:
-            query = dns.message.make_query(name, question.kind, use_edns=0, payload=_PAYLOAD, flags=flags)
-            reply = await _exchange(question, server, query)
+            reply = await asking(_query(name, question.kind, recursive=self._recursive))
             if reply.rcode() in _WITHOUT_EDNS:
-                query = dns.message.make_query(name, question.kind, use_edns=False, flags=flags)
-                reply = await _exchange(question, server, query)
+                reply = await asking(_query(name, question.kind, recursive=self._recursive, edns=False))
             self._heard.add(server)
             return self._sound(reply)
         except _TroubleError as error:
             question.complaints[server] = error
             raise
 
-    def _sound(self, reply: dns.message.Message) -> dns.message.QueryMessage:
-        """The reply, if it can be believed. Raises _TroubleError."""
+    def _sound(self, reply: dns.message.Message) -> _Reply:
+        """The reply, if it can be believed, and what its aliases lead to. Raises _TroubleError."""
         rcode = reply.rcode()
         if rcode not in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN} or not isinstance(reply, dns.message.QueryMessage):
             text = " ".join([dns.rcode.to_text(rcode), *_extended(reply)])
@@ -200,12 +216,12 @@ class DnsLookup:
         try:
             chain = reply.resolve_chaining()
         except dns.message.ChainTooLong:
-            return reply
+            return reply, None
         except dns.exception.DNSException as exc:
             raise _TroubleError(Trouble.BROKEN, "its reply contradicts itself") from exc
         if chain.answer is None and reply.errors:
             raise _TroubleError(Trouble.BROKEN, "its records cannot be read")
-        return reply
+        return reply, chain
 
     def _unknown(self, question: _Question, name: str, servers: Sequence[Server], error: Exception) -> Unknown:
         """Why nothing is known, with each server's part in it."""
@@ -225,10 +241,10 @@ class DnsLookup:
         return Unknown(trouble=trouble, because=f"{name} {question.kind}: {'; '.join(parts)}")
 
 
-async def _exchange(question: _Question, server: Server, query: dns.message.Message) -> dns.message.Message:
+async def _exchange(question: _Question, server: Server, query: _Query, *, patience: float) -> dns.message.Message:
     """The first reply that belongs to the query, over TCP when it does not fit. Raises _TroubleError."""
     try:
-        return await _over_udp(server, query)
+        return await _over_udp(server, query, patience)
     except dns.message.Truncated:
         question.cut = True
     except OSError as exc:
@@ -239,39 +255,55 @@ async def _exchange(question: _Question, server: Server, query: dns.message.Mess
         raise _TroubleError(Trouble.TCP, f"its answer is too long for UDP, and over TCP {_reason(exc)}") from exc
 
 
-class _Packets(asyncio.DatagramProtocol):
-    """What arrives on one socket."""
-
-    def __init__(self) -> None:
-        self.arrived: asyncio.Queue[bytes | Exception] = asyncio.Queue(_MOST_UNREAD)
-
-    def datagram_received(self, data: bytes, addr: object) -> None:  # noqa: ARG002 - the socket hears its peer only
-        if not self.arrived.full():
-            self.arrived.put_nowait(data)
-
-    def error_received(self, exc: Exception) -> None:
-        if not self.arrived.full():
-            self.arrived.put_nowait(exc)
-
-
-async def _over_udp(server: Server, query: dns.message.Message) -> dns.message.Message:
+async def _over_udp(server: Server, query: _Query, patience: float) -> dns.message.Message:
     """Raises Truncated, OSError. Whatever is not the answer to this query is passed over."""
     loop = asyncio.get_running_loop()
-    transport, packets = await loop.create_datagram_endpoint(_Packets, remote_addr=(server.host, server.port))
-    try:
-        transport.sendto(query.to_wire())
-        while True:
-            arrived = await packets.arrived.get()
-            if isinstance(arrived, Exception):
-                raise arrived
-            reply = _reply_to(query, arrived)
-            if reply is not None:
-                return reply
-    finally:
-        transport.abort()
+    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:  # a new port for each question, and only its peer is heard
+        sock.setblocking(False)
+        sock.connect((server.host, server.port))
+        sock.send(query.wire)
+        again = loop.call_later(patience, _send_again, sock, query.wire)
+        try:
+            while True:
+                reply = _reply_to(query, await loop.sock_recv(sock, _LONGEST_PACKET))
+                if reply is not None:
+                    return reply
+        finally:
+            again.cancel()
 
 
-def _reply_to(query: dns.message.Message, data: bytes) -> dns.message.Message | None:
+def _send_again(sock: socket.socket, wire: bytes) -> None:
+    with contextlib.suppress(OSError):  # who reads from the socket meets the same error
+        sock.send(wire)
+
+
+def _query(name: dns.name.Name, kind: str, *, recursive: bool, edns: bool = True) -> _Query:
+    rdtype, id_ = dns.rdatatype.from_text(kind), secrets.randbits(16)
+    flags = dns.flags.RD if recursive else 0
+    header = struct.pack("!HHHHHH", id_, flags, 1, 0, 0, int(edns))
+    question = b"".join(bytes([len(label)]) + label for label in name.labels) + struct.pack(
+        "!HH", rdtype, dns.rdataclass.IN
+    )
+    options = struct.pack("!BHHIH", 0, dns.rdatatype.OPT, _PAYLOAD, 0, 0) if edns else b""
+    return _Query(id=id_, name=name, kind=rdtype, wire=header + question + options)
+
+
+def _belongs(reply: dns.message.Message, query: _Query) -> bool:
+    """Whether it answers this query; a server that cannot read a question need not repeat it."""
+    if reply.id != query.id or not reply.flags & dns.flags.QR or reply.opcode() != dns.opcode.QUERY:
+        return False
+    if not reply.question:
+        return reply.rcode() not in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}
+    asked = reply.question[0]
+    return (
+        len(reply.question) == 1
+        and (asked.rdtype, asked.rdclass) == (query.kind, dns.rdataclass.IN)
+        and asked.name == query.name
+    )
+
+
+def _reply_to(query: _Query, data: bytes) -> dns.message.Message | None:
     """The reply, None when the packet is garbage or belongs to another question. Raises Truncated.
 
     A whole record with an illegal value (a TXT without a string) is left out; it must not hide its neighbours.
@@ -279,21 +311,20 @@ def _reply_to(query: dns.message.Message, data: bytes) -> dns.message.Message | 
     try:
         reply = dns.message.from_wire(data, raise_on_truncation=True, ignore_trailing=True, continue_on_error=True)
     except dns.message.Truncated as exc:
-        if query.is_response(exc.kwargs["message"]):
+        if _belongs(exc.kwargs["message"], query):
             raise
         return None
     except Exception:  # noqa: BLE001 - anything may be wrong in a packet from anybody
         return None
     whole = all(isinstance(error.exception.__cause__, ValueError) for error in reply.errors)
-    return reply if whole and query.is_response(reply) else None
+    return reply if whole and _belongs(reply, query) else None
 
 
-async def _over_tcp(server: Server, query: dns.message.Message) -> dns.message.Message:
+async def _over_tcp(server: Server, query: _Query) -> dns.message.Message:
     """Raises OSError, EOFError. A message is at most 64 KiB by its own length field."""
     reader, writer = await asyncio.open_connection(server.host, server.port)
     try:
-        wire = query.to_wire()
-        writer.write(len(wire).to_bytes(2, "big") + wire)
+        writer.write(len(query.wire).to_bytes(2, "big") + query.wire)
         length = int.from_bytes(await reader.readexactly(2), "big")
         try:
             reply = _reply_to(query, await reader.readexactly(length))

@@ -4,9 +4,10 @@ How a question is asked is the inner lookup's business.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from dns_checks.answers import Answer, Kind, Lookup, R, Unknown
@@ -17,10 +18,10 @@ _MOST_KEPT = 20_000
 
 @dataclass(slots=True, kw_only=True)
 class _Kept:
-    task: asyncio.Task[Answer[Any]]
-    fresh_until: float | None = None
+    answer: Answer[Any] | None = None
     """None while the question is in the air."""
-    waiting: int = 0
+    fresh_until: float = math.inf
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Remembered:
@@ -42,39 +43,27 @@ class Remembered:
     async def ask(self, name: str, kind: Kind[R]) -> Answer[R]:
         """See `Lookup.ask`."""
         key = (name.removesuffix(".").lower(), kind.name)
-        kept = self._kept.get(key)
-        if kept is None or (kept.fresh_until is not None and kept.fresh_until <= self._now()):
-            kept = self._begin(key, name, kind)
-        if kept.task.done():
-            return cast("Answer[R]", kept.task.result())
-        return await self._wait(key, kept)
+        while True:
+            kept = self._kept.get(key)
+            if kept is None or kept.fresh_until <= self._now():
+                return await self._first(key, name, kind)
+            if kept.answer is not None:
+                return cast("Answer[R]", kept.answer)
+            await kept.settled.wait()  # without an answer if its asker gave up: one of those who wait asks anew
 
-    def _begin(self, key: tuple[str, str], name: str, kind: Kind[R]) -> _Kept:
+    async def _first(self, key: tuple[str, str], name: str, kind: Kind[R]) -> Answer[R]:
+        """Really ask, while all others who want the same wait."""
+        self._kept.pop(key, None)  # so that the order of the keys is that of the asking
         while len(self._kept) >= _MOST_KEPT:
-            self._forget_oldest()
+            del self._kept[next(iter(self._kept))]
+        kept = self._kept[key] = _Kept()
         self.questions += 1
-        kept = _Kept(task=asyncio.create_task(self._lookup.ask(name, kind)))
-        self._kept.pop(key, None)
-        self._kept[key] = kept
-        return kept
-
-    async def _wait(self, key: tuple[str, str], kept: _Kept) -> Answer[R]:
-        """Share the answer; who gives up waiting takes it from nobody else."""
-        kept.waiting += 1
         try:
-            answer = await asyncio.shield(kept.task)
+            answer = await self._lookup.ask(name, kind)
+            lives = _UNKNOWN_FOR if isinstance(answer, Unknown) else answer.ttl
+            kept.answer, kept.fresh_until = answer, self._now() + max(lives, self._at_least)
+            return answer
         finally:
-            kept.waiting -= 1
-            if not kept.waiting and not kept.task.done():
-                kept.task.cancel()
-                if self._kept.get(key) is kept:
-                    del self._kept[key]
-        lives = _UNKNOWN_FOR if isinstance(answer, Unknown) else answer.ttl
-        if kept.fresh_until is None:
-            kept.fresh_until = self._now() + max(lives, self._at_least)
-        return cast("Answer[R]", answer)
-
-    def _forget_oldest(self) -> None:
-        """One that nobody waits for; the oldest question in the air when everybody waits, whose askers still hear."""
-        idle = (key for key, kept in self._kept.items() if not kept.waiting)
-        del self._kept[next(idle, next(iter(self._kept)))]
+            if kept.answer is None and self._kept.get(key) is kept:
+                del self._kept[key]
+            kept.settled.set()

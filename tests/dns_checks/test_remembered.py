@@ -40,7 +40,7 @@ def test_equal_questions_in_the_air_are_one() -> None:
     assert asyncio.run(ask()) == 1
 
 
-def test_who_gives_up_waiting_takes_the_answer_from_nobody_else() -> None:
+def test_when_the_asker_gives_up_one_of_those_who_wait_asks_anew() -> None:
     async def ask() -> tuple[int, int]:
         gate = Gate()
         remembered = Remembered(gate)
@@ -52,10 +52,10 @@ def test_who_gives_up_waiting_takes_the_answer_from_nobody_else() -> None:
         assert isinstance(await patient, Found)
         return gate.asked, gate.given_up
 
-    assert asyncio.run(ask()) == (1, 0)
+    assert asyncio.run(ask()) == (2, 1)
 
 
-def test_a_question_that_nobody_waits_for_any_more_is_given_up_and_asked_anew() -> None:
+def test_a_question_that_was_given_up_leaves_nothing_behind() -> None:
     async def ask() -> tuple[int, int]:
         gate = Gate()
         remembered = Remembered(gate)
