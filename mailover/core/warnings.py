@@ -11,7 +11,7 @@ from mailover.core import degradation, reminding
 from mailover.core.breaker import Breaker
 from mailover.core.draft import Draft
 from mailover.core.events import EventType, Severity, rfc3339
-from mailover.core.observations import Depth, Observation, Owner
+from mailover.core.observations import Depth, Observation, Owner, Purpose
 from mailover.core.sentences import listed, span_words
 from mailover.core.watch import CertificateTold, Watch
 
@@ -46,7 +46,7 @@ def _put(draft: Draft, provider: str, watch: Watch) -> None:
 
 def _note_login(draft: Draft, seen: Observation) -> None:
     past_login = seen.failure is None or seen.failure.kind.owner is Owner.NOBODY
-    if past_login and seen.depth >= Depth.LOGIN:
+    if past_login and seen.depth >= Depth.LOGIN and seen.purpose is not Purpose.REHEARSAL:
         watch = draft.breakers[seen.provider].watch
         latest = max(watch.logged_in_at or seen.finished_at, seen.finished_at)
         _put(draft, seen.provider, replace(watch, logged_in_at=latest, untried_told=False))

@@ -180,6 +180,13 @@ def test_a_login_or_a_sent_message_proves_a_spare() -> None:
     assert len(story.said(EventType.PROVIDER_UNTRIED)) == 2
 
 
+def test_a_rehearsal_of_the_next_password_proves_nothing_of_the_present_one() -> None:
+    story = Story("ab")
+    for _ in range(4):
+        story.later(8 * 3600).logs_in("b", purpose=Purpose.REHEARSAL)
+    assert len(story.said(EventType.PROVIDER_UNTRIED)) == 1
+
+
 # -- failovers --------------------------------------------------------------------------------------------------------
 
 
