@@ -73,7 +73,7 @@ def test_a_resolver_that_is_mute_from_the_start_is_our_trouble(watching: Watchin
 
 
 @pytest.mark.skipif(not FAKETIME.exists(), reason="libfaketime is not installed: `make peers` installs it")
-@pytest.mark.parametrize("step", ["+360000d", "-10000d"])
+@pytest.mark.parametrize("step", ["+400d", "-400d"])
 def test_a_wrong_clock_that_refuses_every_certificate_moves_nothing(
     step: str, watching: Watching, tmp_path: Path
 ) -> None:
