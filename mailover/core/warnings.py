@@ -28,16 +28,15 @@ def warn(draft: Draft, heard: Sequence[object]) -> None:
         _look_at_certificate(draft, seen)
     for name in dict.fromkeys(seen.provider for seen in observed):
         degradation.judge(draft, draft.breakers[name])
-    _count_failovers(draft)
-    for name in _spares(draft):
         _ask_for_login(draft, draft.breakers[name])
+    _count_failovers(draft)
     reminding.remind(draft)
 
 
 def next_at(draft: Draft) -> list[datetime]:
     """When time alone brings the next warning."""
-    spares = [_login_wanted_at(draft, draft.breakers[name]) for name in _spares(draft)]
-    return [due for due in (*spares, reminding.due_at(draft)) if due is not None and due > draft.now]
+    due = reminding.due_at(draft)
+    return [] if due is None or due <= draft.now else [due]
 
 
 def _put(draft: Draft, provider: str, watch: Watch) -> None:
@@ -92,32 +91,22 @@ def _instant(text: object) -> datetime | None:
     return instant if instant is not None and instant.tzinfo is not None else None
 
 
-def _spares(draft: Draft) -> list[str]:
-    """The providers that some stream would turn to next."""
-    waiting = (name for state in draft.streams.values() for name in state.flag.fallbacks)
-    return [name for name in dict.fromkeys(waiting) if name in draft.breakers]
-
-
-def _login_wanted_at(draft: Draft, breaker: Breaker) -> datetime | None:
-    """When a spare that nobody logs in to deserves a warning; None when it has had it."""
-    if breaker.watch.untried_told or not breaker.closed:
-        return None
-    latest = max(breaker.watch.logged_in_at or breaker.since, breaker.since, draft.fleet.resumed_at)
-    return latest + draft.policy.alerts.untried_after
-
-
 def _ask_for_login(draft: Draft, breaker: Breaker) -> None:
-    due, name = _login_wanted_at(draft, breaker), breaker.provider
-    if due is None or draft.now < due or draft.blind:
+    """Warn of a spare that answers at its port, but that nobody has logged in to for long."""
+    name, watch, patience = breaker.provider, breaker.watch, draft.policy.alerts.untried_after
+    latest = max(watch.logged_in_at or breaker.since, breaker.since, draft.fleet.resumed_at)
+    if watch.untried_told or not breaker.closed or draft.blind or draft.now < latest + patience:
         return
-    _put(draft, name, replace(breaker.watch, untried_told=True))
     waiting = [stream for stream, state in draft.streams.items() if name in state.flag.fallbacks]
-    since = span_words(draft.policy.alerts.untried_after)
+    if not waiting:
+        return
+    _put(draft, name, replace(watch, untried_told=True))
     draft.emit(
         EventType.PROVIDER_UNTRIED,
         f"provider/{name}",
         Severity.WARNING,
-        f"{name} is a spare of {listed(waiting)}, but for {since} nobody has logged in there: does it still work?",
+        f"{name} is a spare of {listed(waiting)}, but for {span_words(patience)} nobody has logged in there: "
+        "does it still work?",
         provider=name,
         streams=waiting,
     )

@@ -10,7 +10,7 @@ from mailover.core.events import EventType, Severity, rfc3339
 from mailover.core.observations import Depth, Observation, ProbeKind, Purpose
 from mailover.core.policy import AlertPolicy
 
-from .story import BUSY, MAIL_BUSY, NO_SUCH_USER, SILENT, Failure, Story, policy_of
+from .story import BUSY, MAIL_BUSY, NO_SUCH_USER, SILENT, START, Failure, Story, policy_of
 
 DAY = 86400.0
 
@@ -161,22 +161,31 @@ def test_a_date_that_is_none_is_passed_over(nonsense: object) -> None:
 # -- spares -----------------------------------------------------------------------------------------------------------
 
 
+def is_watched(story: Story, provider: str, *, days: float) -> None:
+    """Its port answers, once an hour; nobody logs in."""
+    lives(story, provider, *[None] * round(24 * days), every=3600)
+
+
 def test_a_spare_that_nobody_logs_in_to_is_told_of_once() -> None:
     story = Story("ab")
-    story.later(3 * DAY)
+    is_watched(story, "b", days=3)
+    is_watched(story, "a", days=3)
     (told,) = story.said(EventType.PROVIDER_UNTRIED)
     assert (told.subject, told.severity) == ("provider/b", Severity.WARNING)
     assert told.because == "b is a spare of mail, but for 24 h nobody has logged in there: does it still work?"
-    assert (told.at - story.now).total_seconds() == -2 * DAY
+    assert told.at == START + timedelta(hours=24)
 
 
 def test_a_login_or_a_sent_message_proves_a_spare() -> None:
     story = Story("ab")
     for hour in range(72):
-        story.later(3600)
-        _ = story.logs_in("b") if hour % 2 else story.told("b")
+        story.later(3600).sees("b")
+        if hour % 20 == 0:
+            _ = story.logs_in("b") if hour % 40 else story.told("b")
     assert story.said(EventType.PROVIDER_UNTRIED) == []
-    story.later(2 * DAY).logs_in("b").later(2 * DAY)
+    is_watched(story, "b", days=2)
+    story.logs_in("b")
+    is_watched(story, "b", days=2)
     assert len(story.said(EventType.PROVIDER_UNTRIED)) == 2
 
 
