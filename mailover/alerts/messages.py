@@ -61,7 +61,7 @@ _HEADLINES: Mapping[EventType, str] = {
     EventType.PROVIDER_UNTRIED: "{provider} is a spare that nobody has tried lately",
     EventType.PROVIDER_REHEARSED: "{provider}: the next password was tried",
     EventType.INCIDENT_ACKNOWLEDGED: "{subject}: somebody looks after it",
-    EventType.INCIDENT_UNACKNOWLEDGED: "{subject}: still open, and nobody has acknowledged it",
+    EventType.INCIDENT_UNACKNOWLEDGED: "nobody looks after it yet: {open}",
     EventType.WEBHOOK_TEST: "a test: this is how mailover's messages look",
 }
 
@@ -144,7 +144,7 @@ class _Named(dict[str, str]):
         return name if kind == key and name else _UNNAMED.get(key, key)
 
 
-_UNNAMED = {"stream": "a stream", "provider": "a provider", "to": "nobody", "from": "nobody"}
+_UNNAMED = {"open": "an incident", "stream": "a stream", "provider": "a provider", "to": "nobody", "from": "nobody"}
 
 
 def _facts(event: Event, now: datetime) -> list[tuple[str, str]]:
@@ -186,6 +186,7 @@ _SHOWN: tuple[tuple[str, str, Callable[[object], str]], ...] = (
     ("seconds_to_detect", "noticed within", span),
     ("seconds", "lasted", span),
     ("seconds_open", "lasted", span),
+    ("seconds_waiting", "waits for", span),
     ("not_after", "ends", str),
     ("incident", "incident", str),
 )

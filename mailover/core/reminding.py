@@ -49,5 +49,6 @@ def remind(draft: Draft) -> None:
         provider=oldest.subject.partition("/")[2] or None if alone else None,
         incident=oldest.id if alone else None,
         incidents=[incident.id for incident in waiting],
-        seconds=round(open_for.total_seconds(), 3),
+        open=oldest.subject.partition("/")[2] or oldest.subject if alone else f"{len(waiting)} incidents",
+        seconds_waiting=round(open_for.total_seconds(), 3),
     )
