@@ -22,8 +22,9 @@ import dns.message
 import dns.rdatatype
 import dns.resolver
 
-from dns_checks.lookup import DnsLookup, Server
+from dns_checks.lookup import DnsLookup
 from dns_checks.remembered import Remembered
+from dns_checks.servers import Server
 from dns_checks.spf.evaluation import check_host
 from dns_checks.spf.parsing import parse
 

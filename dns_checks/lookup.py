@@ -5,7 +5,6 @@ What the answers mean for mail is decided elsewhere; host names to dial are `mai
 
 import asyncio
 import contextlib
-import ipaddress
 import secrets
 import socket
 import struct
@@ -13,7 +12,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TypeAlias
 
 import dns.edns
@@ -27,6 +25,7 @@ import dns.rdataclass
 import dns.rdatatype
 
 from dns_checks.answers import Absent, Answer, Found, Kind, R, Trouble, Unknown, name_from
+from dns_checks.servers import Server, system_servers
 from mailover.racing import AllFailedError, first_of
 
 _TTL_FLOOR = 5.0
@@ -36,48 +35,8 @@ _ASKED_AGAIN_AFTER = 1.0  # a lost packet costs this much; an answer that is onl
 _MOST_ALIASES = 8
 _LONGEST_PACKET = 65535
 _MUTE_FOR = 60.0
-_DNS_PORT = 53
-_HIGHEST_PORT = 65535
 _WITHOUT_EDNS = {dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS}
 _TROUBLES = {dns.rcode.SERVFAIL: Trouble.SERVFAIL, dns.rcode.REFUSED: Trouble.REFUSED}
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A name server's address."""
-
-    host: str
-    port: int = _DNS_PORT
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-def server_from(text: str) -> Server:
-    """`address`, `address:port` or `[address]:port`. Raises ValueError."""
-    try:
-        return Server(str(ipaddress.ip_address(text.removeprefix("[").removesuffix("]"))))
-    except ValueError:
-        host, _, port = text.rpartition(":")
-    if not (port.isascii() and port.isdecimal() and 0 < int(port[:6]) <= _HIGHEST_PORT):
-        raise ValueError(f"not the address of a name server: {text!r}")
-    return Server(str(ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))), int(port))
-
-
-def system_servers(resolv_conf: str = "/etc/resolv.conf") -> tuple[Server, ...]:
-    """The name servers this machine asks; none when the file says none."""
-    try:
-        lines = Path(resolv_conf).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ()
-    named = (words[1] for words in map(str.split, lines) if len(words) > 1 and words[0] == "nameserver")
-    found = []
-    for text in named:
-        try:
-            found.append(Server(str(ipaddress.ip_address(text))))
-        except ValueError:
-            continue
-    return tuple(found)
 
 
 class _TroubleError(Exception):
@@ -269,6 +228,7 @@ async def _over_udp(server: Server, query: _Query, patience: float) -> dns.messa
                 reply = _reply_to(query, await loop.sock_recv(sock, _LONGEST_PACKET))
                 if reply is not None:
                     return reply
+                await asyncio.sleep(0)  # while packets keep coming, reading alone would never let the deadline pass
         finally:
             again.cancel()
 

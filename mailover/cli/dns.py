@@ -7,8 +7,9 @@ import socket
 import click
 from rich.text import Text
 
-from dns_checks.lookup import DnsLookup, Server, server_from
+from dns_checks.lookup import DnsLookup
 from dns_checks.remembered import Remembered
+from dns_checks.servers import Server, server_from
 from dns_checks.spf.evaluation import Result, check_host
 from dns_checks.spf.record import Verdict
 from mailover.cli.session import as_json, console, print_json

@@ -10,8 +10,9 @@ import pytest
 from hostile.names import HostileNames, refusal, truncated
 from rfc7208_suite import Case, Scenario, load_suite
 
-from dns_checks.lookup import DnsLookup, server_from
+from dns_checks.lookup import DnsLookup
 from dns_checks.remembered import Remembered
+from dns_checks.servers import server_from
 from dns_checks.spf.evaluation import MOST_LOOKUPS, MOST_VOIDS, Result, check_host
 
 SCENARIOS = load_suite()
