@@ -121,6 +121,9 @@ class House:
         self._settings = settings
         self._clock = clock
         self._supervisor = Supervisor()
+        self._reloading = threading.Lock()
+        self._reload_wanted = threading.Event()
+        self._stopped = False
         self.store = store
         self.service = Service(
             store=store,
@@ -199,13 +202,19 @@ class House:
         threading.Thread(target=self._reload_safely, args=(reread,), name="mailover-reload").start()
 
     def _reload_safely(self, reread: Callable[[], Settings]) -> None:
-        self._supervisor.reloading()
-        try:
-            self.reload(reread())
-            _log.info("the config was reloaded")
-        except ConfigError as error:
-            _log.error("the config was not reloaded, the old one stays: %s", "; ".join(error.problems))
-        self._supervisor.ready(f"the API answers at {self.api.url}")
+        """One at a time. What was wanted before a reload began is done with it; after the end nothing is begun."""
+        self._reload_wanted.set()
+        with self._reloading:
+            if self._stopped or not self._reload_wanted.is_set():
+                return
+            self._reload_wanted.clear()
+            self._supervisor.reloading()
+            try:
+                self.reload(reread())
+                _log.info("the config was reloaded")
+            except ConfigError as error:
+                _log.error("the config was not reloaded, the old one stays: %s", "; ".join(error.problems))
+            self._supervisor.ready(f"the API answers at {self.api.url}")
 
     def _start_watching(self) -> None:
         try:
@@ -218,6 +227,8 @@ class House:
         self.dispatcher.start()
 
     def _stop_watching(self) -> None:
+        with self._reloading:
+            self._stopped = True
         self.agent.stop()
         self.service.stop()
         self._ping_from_now(None)

@@ -60,10 +60,8 @@ class RunningAgent:
         self.port = free_port()
         self.log = directory / "log"
         self.config = directory / "config.toml"
-        self._fixed = {
-            "server": {"listen": f"127.0.0.1:{self.port}"},
-            "storage": {"url": f"sqlite:///{directory / 'mailover.db'}"},
-        }
+        self._store = directory / "mailover.db"
+        self._document = document
         self._place = place
         self._env = {**os.environ, **(env or {})}
         self._prefix = prefix
@@ -74,7 +72,20 @@ class RunningAgent:
 
     def configure(self, document: Mapping[str, object]) -> None:
         """Write another config; it is read at the next start or SIGHUP."""
-        self.config.write_text(toml({**self._fixed, **document}), encoding="utf-8")
+        self._document = document
+        server = {"listen": f"127.0.0.1:{self.port}"}
+        storage = {"url": f"sqlite:///{self._store}"}
+        self.config.write_text(toml({"server": server, "storage": storage, **document}), encoding="utf-8")
+
+    def share_store_of(self, other: "RunningAgent") -> None:
+        """Use the same SQLite file."""
+        self._store = other._store
+        self.configure(self._document)
+
+    def share_port_of(self, other: "RunningAgent") -> None:
+        """Listen where the other listens."""
+        self.port = other.port
+        self.configure(self._document)
 
     def __enter__(self) -> Self:
         self.start()
