@@ -41,9 +41,19 @@ class CatalogueEntry:
 @cache
 def catalogue() -> Mapping[str, CatalogueEntry]:
     """Every known provider by its id."""
+    return MappingProxyType({id_: _entry(id_, fact) for id_, fact in _facts().items()})
+
+
+def dns_facts(id_: str) -> Mapping[str, Any]:
+    """Everything that the file says of one provider, as it stands there; what it means is read in `conventions`."""
+    return MappingProxyType(_facts()[id_])
+
+
+@cache
+def _facts() -> dict[str, dict[str, Any]]:
     text = files("dns_checks").joinpath("providers.toml").read_text(encoding="utf-8")
-    facts: dict[str, dict[str, Any]] = tomllib.loads(text)["providers"]
-    return MappingProxyType({id_: _entry(id_, fact) for id_, fact in facts.items()})
+    found: dict[str, dict[str, Any]] = tomllib.loads(text)["providers"]
+    return found
 
 
 def find_entry(word: str) -> CatalogueEntry | None:
