@@ -49,6 +49,8 @@ class Bind(Daemon):
         super().__init__(root)
         self.port = free_port()
         self._asked_for = next(iter(zones))
+        # The zone above is here too, empty: what a tree walk asks of it has an answer.
+        zones = {"test": zone_text("test", "@ NS ns1.elsewhere.example.\n"), **zones}
         for name, text in zones.items():
             root.joinpath(f"{name}.zone").write_text(text)
         self._configure("recursion no;", "".join(ZONE.format(name=each, file=f"{each}.zone") for each in zones))
@@ -87,7 +89,9 @@ class Resolver(Bind):
         self._asked_for = next(iter(zones))
         validation = "dnssec-validation yes;" if anchors else "dnssec-validation no;"
         forwarded = "".join(FORWARDED.format(name=name, port=bind.port) for name, bind in zones.items())
-        options = f"recursion yes; allow-recursion {{ any; }}; empty-zones-enable no; {validation}"
+        # Whatever else is asked goes to the first one as well, never to the Internet.
+        rest = f"forward only; forwarders {{ 127.0.0.1 port {next(iter(zones.values())).port}; }};"
+        options = f"recursion yes; allow-recursion {{ any; }}; empty-zones-enable no; {validation} {rest}"
         self._configure(options, forwarded + (f"trust-anchors {{ {anchors} }};\n" if anchors else ""))
 
     def lookup(self, *, lifetime: float = 5.0) -> DnsLookup:
