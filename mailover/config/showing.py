@@ -31,7 +31,7 @@ def show(settings: Settings) -> str:
 
 def warnings(settings: Settings, path: Path | None) -> list[str]:
     """What is allowed but hardly meant, as sentences with their key path."""
-    return [*_readable_secrets(path), *_unused(settings), *_unsafe(settings), *_alike(settings)]
+    return [*_readable_secrets(path), *_not_yet(settings), *_unused(settings), *_unsafe(settings), *_alike(settings)]
 
 
 def _readable_secrets(path: Path | None) -> Iterator[str]:
@@ -56,6 +56,11 @@ def _unused(settings: Settings) -> Iterator[str]:
             yield f"streams.{name}: has one provider, so there is nothing to fail over to"
         if stream.weights and stream.mode is not StreamMode.BALANCE:
             yield f'streams.{name}.weights: are used only with mode = "balance"'
+
+
+def _not_yet(settings: Settings) -> Iterator[str]:
+    if settings.relay is not None:
+        yield "relay: this version has no relay yet; the table is checked and otherwise ignored"
 
 
 def _unsafe(settings: Settings) -> Iterator[str]:
