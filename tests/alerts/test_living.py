@@ -280,3 +280,44 @@ def test_an_alert_links_to_its_page_of_the_runbook(slack: FakeSlack, clock: Fake
     link = "<https://wiki.example/woken#a-provider-is-out-and-the-mail-goes-through-another|What to do>"
     assert link in str(slack.posted[0])
     assert "<https://mailover.example|Open mailover>" in str(slack.posted[0])
+
+
+def test_a_gathering_message_that_is_deleted_is_posted_anew(
+    slack: FakeSlack, store: SqlStore, clock: FakeClock
+) -> None:
+    follower = Follower(living(slack, store, clock, posts_an_hour=1), store, clock)
+    follower.tell(*(opened(n, f"inc_{n}") for n in range(3)))
+    slack.delete(slack.channel[-1])
+    follower.tell(opened(3, "inc_3"))
+    assert "many alerts at once" in headline(slack.channel[-1])
+    assert len(slack.thread(slack.channel[-1])) == 1
+
+
+def test_a_note_that_cannot_be_read_costs_a_new_message_and_no_alert(
+    slack: FakeSlack, store: SqlStore, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    living(slack, store, clock)(opened(1))
+    store.set_note("alerts/slack/incident/inc_1", "{}")
+    living(slack, store, clock)(moved(2))
+    assert len(slack.channel) == 2
+    assert "cannot be read and is dropped" in caplog.text
+
+
+class UnreadableStore(FullStore):
+    """A store that is away."""
+
+    def note(self, key: str) -> object:
+        raise StorageError("database is away")
+
+
+def test_a_store_that_is_away_tells_nothing_and_buries_nothing(
+    slack: FakeSlack, store: SqlStore, clock: FakeClock, happen: Happen
+) -> None:
+    away = UnreadableStore(store)
+    happen(opened(1))
+    courier = Courier("slack", living(slack, away, clock), store, clock)  # type: ignore[arg-type] - it stands in
+    assert courier.step() > timedelta(0)
+    assert slack.posted == []
+    clock.advance(61)  # the lease of the attempt that never was
+    Follower(living(slack, store, clock), store, clock).tell()
+    assert len(slack.posted) == 1
