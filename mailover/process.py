@@ -9,16 +9,23 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from mailover.errors import StorageError
+from mailover.errors import StorageError, UnavailableError
 
 _SQLITE = "sqlite:///"
+_FEWEST_FILES = 64
+"""An agent with three providers holds 26 when nobody asks it anything."""
 
 
 def allow_many_files() -> None:
-    """Raise the limit of open files as far as it may be: every reader that waits for the flag holds one."""
+    """Raise the limit of open files as far as it may be: every reader that waits for the flag holds one.
+
+    Raises UnavailableError when too few are left to run with at all.
+    """
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard != resource.RLIM_INFINITY and hard < _FEWEST_FILES:
+        raise UnavailableError(f"only {hard} files may be open (ulimit -n); mailover needs {_FEWEST_FILES} at least")
 
 
 class Supervisor:

@@ -56,7 +56,7 @@ class RunningAgent:
         env: Mapping[str, str] | None = None,
         prefix: str = "",
     ) -> None:
-        """`document` lacks listen and storage; `prefix` is shell that runs before it, such as `ulimit -n 64;`."""
+        """`document` lacks listen and storage; `prefix` is shell before it, such as `ulimit -n 64; exec`."""
         self.port = free_port()
         self.log = directory / "log"
         self.config = directory / "config.toml"
@@ -106,7 +106,7 @@ class RunningAgent:
 
     def start(self, redirect: str = "") -> None:
         """Start the process and return at once. `redirect` replaces where its output goes, in shell."""
-        command = f"{self._prefix} exec '{sys.executable}' -m mailover --config '{self.config}' run"
+        command = f"{self._prefix or 'exec'} '{sys.executable}' -m mailover --config '{self.config}' run"
         script = f"{command} {redirect or f'>>{self.log} 2>&1'}"
         with self._place():
             self._process = subprocess.Popen(["/bin/sh", "-c", script], env=self._env, stdin=subprocess.DEVNULL)
