@@ -23,6 +23,7 @@ from mailover.core.observations import AgentStarted, Observation, ProbeKind, Sto
 from mailover.core.operators import refusal
 from mailover.core.policy import Policy
 from mailover.errors import NotFoundError, RefusedError, StorageError, UnavailableError, VersionConflictError
+from mailover.storage.ledger import Ledger
 from mailover.storage.store import Retention, Store
 
 _log = logging.getLogger("mailover.service")
@@ -103,7 +104,6 @@ class Service:
         self.store = store
         self.clock = clock
         self.keep = keep
-        self._endpoints = endpoints
         self._listeners: list[Listener] = []
         self._witnesses: list[Witness] = []
         self._inbox: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
@@ -111,10 +111,8 @@ class Service:
         self._checker: Checker | None = None
         self._mailbox: MailboxInlet | None = None
         self._wake_at: datetime | None = None
-        self._committed = store.load()
-        self._unrecorded: Decision | None = None
-        """What was decided while the store failed: its events and incidents are written first."""
-        fleet = self._committed or found(policy, identity, clock.now())
+        self._ledger = Ledger(store, endpoints, clock.now)
+        fleet = self._ledger.committed or found(policy, identity, clock.now())
         self.snapshot = _snapshot(fleet, policy, default_stream, None)
         self.ticked_at = clock.now()
         """When it last decided."""
@@ -123,7 +121,9 @@ class Service:
 
     def start(self) -> None:
         """Decide on the agent's own start, then keep deciding in a thread."""
-        self.step((AgentStarted(at=self.clock.now()),))
+        now = self.clock.now()
+        damage = self.store.damage
+        self.step((AgentStarted(at=now), *([StoreSeen(writable=False, at=now, text=damage)] if damage else ())))
         self._thread = threading.Thread(target=self._run, name="mailover-service", daemon=True)
         self._thread.start()
 
@@ -278,8 +278,9 @@ class Service:
             try:
                 recorded = self._record(decision, heard)
             except VersionConflictError:
-                self._adopt(self.store.load())
-                continue
+                if self._catch_up(decision, heard):
+                    continue
+                recorded = False
             break
         self.ticked_at = self.clock.now()
         self._wake_at = decision.wake_at
@@ -287,38 +288,27 @@ class Service:
             self.snapshot = _snapshot(decision.fleet, seen.policy, seen.default_stream, seen, recorded=recorded)
         for listener in self._listeners:
             listener(self.snapshot, decision)
-        observations = [h for h in heard if isinstance(h, Observation)]
+        observations = _observations(heard)
         for witness in self._witnesses if observations else ():
             witness(observations)
         return decision
 
     def _record(self, decision: Decision, heard: Sequence[Heard | Command]) -> bool:
-        """Commit the decision with all that could not be committed before it; False when the store fails."""
-        observations = [h for h in heard if isinstance(h, Observation)]
-        owed = self._unrecorded
-        if not (decision.changed or observations or owed):
-            return True
-        events = [*(owed.events if owed else ()), *decision.events]
-        incidents = {i.id: i for i in (*(owed.incidents if owed else ()), *decision.incidents)}
-        fleet = replace(decision.fleet, version=(self._committed.version if self._committed else 0) + 1)
-        try:
-            self.store.commit(
-                fleet,
-                self._committed,
-                events=events,
-                observations=observations,
-                incidents=list(incidents.values()),
-                endpoints=self._endpoints,
-            )
-        except VersionConflictError:
-            raise
-        except StorageError as error:
-            self._unrecorded = replace(decision, events=tuple(events), incidents=tuple(incidents.values()))
+        """Commit the decision with all that is owed; False when the store fails. Raises VersionConflictError."""
+        error = self._ledger.record(decision, _observations(heard))
+        if error is not None:
             self._doubt_store(decision.fleet, error)
-            return False
-        self._committed, self._unrecorded = fleet, None
-        if decision.fleet.store_failing_since is not None:
+        elif decision.fleet.store_failing_since is not None:
             self.hear(StoreSeen(writable=True, at=self.clock.now()))
+        return error is None
+
+    def _catch_up(self, decision: Decision, heard: Sequence[Heard | Command]) -> bool:
+        """Another agent decided first: go on from its fleet. False when the store fails at that."""
+        try:
+            self._adopt(self._ledger.catch_up())
+        except StorageError as error:
+            self._doubt_store(decision.fleet, self._ledger.owe(decision, _observations(heard), error))
+            return False
         return True
 
     def _doubt_store(self, fleet: Fleet, error: StorageError) -> None:
@@ -327,11 +317,13 @@ class Service:
             self.hear(StoreSeen(writable=False, at=self.clock.now(), text=str(error)))
 
     def _adopt(self, fleet: Fleet | None) -> None:
-        """Another agent decided first: go on from its fleet."""
-        self._committed = fleet
         if fleet is not None:
             seen = self.snapshot
             self.snapshot = _snapshot(fleet, seen.policy, seen.default_stream, seen)
+
+
+def _observations(heard: Sequence[Heard | Command]) -> list[Observation]:
+    return [h for h in heard if isinstance(h, Observation)]
 
 
 def refuse(fleet: Fleet, policy: Policy, command: Command, now: datetime) -> None:

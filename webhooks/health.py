@@ -20,7 +20,9 @@ def healthz() -> dict[str, object]:
 def readyz() -> tuple[dict[str, object], HTTPStatus]:
     """The agent decides, and can write down what it decides."""
     here = parts()
-    stale, writable = here.service.stale_seconds(), here.store.writable()
+    stale = here.service.stale_seconds()
+    # On a full disk a trial that is taken back succeeds: the last real write has the say.
+    writable = here.service.snapshot.fleet.store_failing_since is None and here.store.writable()
     ready = stale is None and writable
     body: dict[str, object] = {
         "ready": ready,

@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from mailover.errors import StorageError
+from mailover.storage.presence import Presence
 
 _PATIENCE = 5
 """Seconds a statement waits for another's lock, and a connection for the server."""
@@ -24,13 +25,17 @@ _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",  # with NORMAL a power loss takes acknowledged commits
     "PRAGMA foreign_keys=ON",
+    "PRAGMA journal_size_limit=16777216",  # one long transaction does not keep the log long for ever
 )
+_IMPATIENCE = 0.2
+"""Seconds, once the last wait was in vain: whoever keeps a lock for long must not stop those who decide."""
 _POSTGRESQL_SETTINGS = (
     f"SET statement_timeout = '{_PATIENCE}s'",
     f"SET lock_timeout = '{_PATIENCE}s'",
     f"SET idle_in_transaction_session_timeout = '{2 * _PATIENCE}s'",
     "SET synchronous_commit = on",
 )
+_LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _CONNECT_ARGUMENTS: Mapping[str, dict[str, Any]] = {
     "sqlite": {},
     "postgresql": {
@@ -57,8 +62,13 @@ class Database:
             pool_timeout=_PATIENCE,
             connect_args=_CONNECT_ARGUMENTS[self.dialect],
         )
-        # SQLite's own waiting sleeps up to 100 ms between tries; within one process a lock hands over at once.
-        self._turn = threading.Lock() if self.dialect == "sqlite" else nullcontext()
+        self.damage: str | None = None
+        """What was set aside before this database began."""
+        self._patience = float(_PATIENCE)
+        self._turn = threading.Lock()
+        self._gate = threading.Lock()
+        """Held while a connection is taken, and while all are closed."""
+        self._presence = Presence(self.file) if self.file is not None else None
         if self.dialect == "sqlite":
             sa.event.listen(self.engine, "connect", _prepare_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
@@ -73,7 +83,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A transaction whose every statement sees the same moment."""
-        with _translated("read"), self.engine.connect() as connection:
+        with _translated("read"), self._connected() as connection:
             if self.dialect == "postgresql":
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")  # noqa: PLW2901 - same one
             with connection.begin():
@@ -82,10 +92,53 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """A transaction that is committed at the end of the block, or leaves no trace."""
-        with _translated("written"), self._turn, self.engine.connect() as connection:
-            connection.execution_options(write=True)
-            with connection.begin():
-                yield connection
+        with _translated("written"), self._my_turn():
+            self._save_what_was_logged()
+            with self._connected() as connection:
+                connection.execution_options(write=True, patience=self._patience)
+                try:
+                    with connection.begin():
+                        yield connection
+                except sa.exc.OperationalError as error:
+                    if _code(error) in _LOCKED:
+                        self._patience = _IMPATIENCE
+                    raise
+                if self._presence is not None:
+                    self._presence.note()
+            self._patience = float(_PATIENCE)
+
+    @contextmanager
+    def _connected(self) -> Iterator[sa.Connection]:
+        with self._gate if self._presence is not None else nullcontext():
+            if self._presence is not None:
+                self._presence.check()
+            taken = self.engine.connect()
+        with taken as connection:
+            yield connection
+
+    @contextmanager
+    def _my_turn(self) -> Iterator[None]:
+        """One writer at a time: SQLite's own waiting sleeps up to 100 ms, here a lock hands over at once."""
+        if self._presence is None:
+            yield
+            return
+        if not self._turn.acquire(timeout=2 * _PATIENCE):
+            raise StorageError("the store could not be written: somebody else in this process writes for too long")
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    def _save_what_was_logged(self) -> None:
+        """When the log's file was deleted, close all connections: the last one saves what is in it."""
+        if self._presence is None or not self._presence.log_lost:
+            return
+        with self._gate:
+            self._presence.check()
+            if self.engine.pool.checkedout():  # type: ignore[attr-defined]
+                raise StorageError("the store could not be written: its write-ahead log was deleted, and is being read")
+            self.engine.dispose()
+            self._presence.forget()
 
     def create_file(self) -> None:
         """Make an SQLite file that only its owner reads: the logs name recipients' domains."""
@@ -101,13 +154,14 @@ class Database:
             with self.engine.connect() as connection:
                 said = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
         except sa.exc.DatabaseError as error:
-            code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
-            return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+            return _code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
         return bool(said != "ok")
 
     def close(self) -> None:
         """Let go of every connection."""
         self.engine.dispose()
+        if self._presence is not None:
+            self._presence.forget()
 
 
 def upsert(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> None:
@@ -158,6 +212,12 @@ def _reason(error: Exception) -> str:
     return said[0] if said else type(error).__name__
 
 
+def _code(error: sa.exc.DBAPIError) -> int:
+    """SQLite's primary result code, 0 where it is no error of SQLite's."""
+    code: int = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    return code
+
+
 def _prepare_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # else the driver begins late, and two writers lose each other's work
     for pragma in _SQLITE_PRAGMAS:
@@ -165,8 +225,12 @@ def _prepare_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    write = connection.get_execution_options().get("write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    options = connection.get_execution_options()
+    if options.get("write", False):
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={int(1000 * options['patience'])}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql("BEGIN")
 
 
 def _prepare_postgresql(connection: Any, _entry: ConnectionPoolEntry) -> None:

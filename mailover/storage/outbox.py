@@ -3,7 +3,7 @@
 When to try again and when to give up is the dispatcher's business; `relay` has a queue of its own for mail.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ from mailover.storage.codec import loads
 from mailover.storage.store import Backlog, Delivery
 from mailover.storage.tables import events, outbox
 
-_PENDING, _DELIVERED, _BURIED = "pending", "delivered", "buried"
+PENDING, DELIVERED, BURIED = "pending", "delivered", "buried"
 _FURTHEST = timedelta(hours=1)
 """No retry and no lease lies further ahead: an instant that does was written under a wrong clock, and is due."""
 _ERROR_LIMIT = 300
@@ -23,7 +23,7 @@ _ERROR_LIMIT = 300
 def put(connection: sa.Connection, event: Event, endpoints: Iterable[str]) -> None:
     """One row per endpoint, due at once."""
     rows = [
-        {"endpoint": endpoint, "event_id": event.id, "state": _PENDING, "attempts": 0}
+        {"endpoint": endpoint, "event_id": event.id, "state": PENDING, "attempts": 0}
         for endpoint in dict.fromkeys(endpoints)
     ]
     if rows:
@@ -31,17 +31,17 @@ def put(connection: sa.Connection, event: Event, endpoints: Iterable[str]) -> No
 
 
 def lease_due(
-    connection: sa.Connection, endpoint: str | None, *, now: datetime, limit: int, lease: timedelta
+    connection: sa.Connection, endpoints: Collection[str] | None, *, now: datetime, limit: int, lease: timedelta
 ) -> tuple[Delivery, ...]:
-    """Lease the oldest pending row of each endpoint, where it is due and nobody else has it."""
-    heads = sa.select(sa.func.min(outbox.c.seq)).where(outbox.c.state == _PENDING).group_by(outbox.c.endpoint)
-    if endpoint is not None:
-        heads = heads.where(outbox.c.endpoint == endpoint)
+    """Lease the oldest pending row of each endpoint (None: of all), where it is due and nobody else has it."""
+    heads = sa.select(sa.func.min(outbox.c.seq)).where(outbox.c.state == PENDING).group_by(outbox.c.endpoint)
+    if endpoints is not None:
+        heads = heads.where(outbox.c.endpoint.in_(endpoints))
     free = (
         sa.select(outbox.c.seq)
         .where(
             outbox.c.seq.in_(heads),
-            outbox.c.state == _PENDING,
+            outbox.c.state == PENDING,
             _reached(outbox.c.due_at, now),
             _reached(outbox.c.locked_until, now),
         )
@@ -50,6 +50,8 @@ def lease_due(
         .with_for_update(skip_locked=True)
     )
     taken = connection.execute(free).scalars().all()
+    if not taken:
+        return ()
     connection.execute(sa.update(outbox).where(outbox.c.seq.in_(taken)).values(locked_until=now + lease))
     rows = connection.execute(
         sa.select(outbox, events.c.body)
@@ -65,7 +67,14 @@ def lease_due(
             bury(connection, row.seq, str(error))
             continue
         deliveries.append(
-            Delivery(seq=row.seq, endpoint=row.endpoint, event=event, attempts=row.attempts, last_error=row.last_error)
+            Delivery(
+                seq=row.seq,
+                endpoint=row.endpoint,
+                event=event,
+                attempts=row.attempts,
+                last_error=row.last_error,
+                replayed_at=row.replayed_at,
+            )
         )
     return tuple(deliveries)
 
@@ -75,7 +84,7 @@ def next_due(connection: sa.Connection, endpoint: str) -> datetime | None:
     row = connection.execute(
         sa.select(outbox.c.due_at, outbox.c.locked_until, events.c.at)
         .join(events, events.c.id == outbox.c.event_id)
-        .where(outbox.c.endpoint == endpoint, outbox.c.state == _PENDING)
+        .where(outbox.c.endpoint == endpoint, outbox.c.state == PENDING)
         .order_by(outbox.c.seq)
         .limit(1)
     ).one_or_none()
@@ -87,9 +96,9 @@ def next_due(connection: sa.Connection, endpoint: str) -> datetime | None:
 
 def backlogs(connection: sa.Connection) -> tuple[Backlog, ...]:
     """What every endpoint still waits for."""
-    waiting = sa.func.sum(sa.case((outbox.c.state == _PENDING, 1), else_=0))
-    buried = sa.func.sum(sa.case((outbox.c.state == _BURIED, 1), else_=0))
-    oldest = sa.func.min(sa.case((outbox.c.state == _PENDING, outbox.c.seq)))
+    waiting = sa.func.sum(sa.case((outbox.c.state == PENDING, 1), else_=0))
+    buried = sa.func.sum(sa.case((outbox.c.state == BURIED, 1), else_=0))
+    oldest = sa.func.min(sa.case((outbox.c.state == PENDING, outbox.c.seq)))
     counted = sa.select(outbox.c.endpoint, waiting, buried, oldest).group_by(outbox.c.endpoint).subquery()
     endpoint, pending, given_up, first = counted.c
     found = connection.execute(
@@ -105,22 +114,22 @@ def backlogs(connection: sa.Connection) -> tuple[Backlog, ...]:
 
 def deliver(connection: sa.Connection, seq: int) -> None:
     """The endpoint has it."""
-    _settle(connection, seq, state=_DELIVERED, last_error=None)
+    settle(connection, seq, state=DELIVERED, last_error=None)
 
 
 def postpone(connection: sa.Connection, seq: int, due_at: datetime, error: str) -> None:
     """One failed attempt more."""
-    _settle(connection, seq, due_at=due_at, attempts=outbox.c.attempts + 1, last_error=_plain(error))
+    settle(connection, seq, due_at=due_at, attempts=outbox.c.attempts + 1, last_error=plain(error))
 
 
 def bury(connection: sa.Connection, seq: int, error: str) -> None:
     """Given up, with the reason."""
-    _settle(connection, seq, state=_BURIED, attempts=outbox.c.attempts + 1, last_error=_plain(error))
+    settle(connection, seq, state=BURIED, attempts=outbox.c.attempts + 1, last_error=plain(error))
 
 
-def _settle(connection: sa.Connection, seq: int, **values: object) -> None:
+def settle(connection: sa.Connection, seq: int, **values: object) -> None:
     """End a lease. A row that somebody else has settled meanwhile stays as it is."""
-    mine = sa.and_(outbox.c.seq == seq, outbox.c.state == _PENDING)
+    mine = sa.and_(outbox.c.seq == seq, outbox.c.state == PENDING)
     connection.execute(sa.update(outbox).where(mine).values(locked_until=None, **values))
 
 
@@ -128,6 +137,6 @@ def _reached(instant: sa.Column[datetime], now: datetime) -> sa.ColumnElement[bo
     return sa.or_(instant.is_(None), instant <= now, instant > now + _FURTHEST)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Printable and short: a peer's words may be neither."""
     return "".join(c if c.isprintable() else " " for c in text)[:_ERROR_LIMIT]

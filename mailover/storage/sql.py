@@ -12,6 +12,7 @@ from mailover.core.observations import Observation
 from mailover.errors import StorageError
 from mailover.storage import fleet_rows, keepsakes, logs, outbox, rollups, schema
 from mailover.storage.database import Database, storable
+from mailover.storage.hook_rows import HookRows
 from mailover.storage.store import (
     Backlog,
     Delivery,
@@ -33,6 +34,11 @@ class SqlStore:
     def __init__(self, database: Database) -> None:
         """The schema must be up to date; `open_store` sees to it."""
         self._database = database
+
+    @property
+    def damage(self) -> str | None:
+        """What was set aside."""
+        return self._database.damage
 
     # -- the fleet ------------------------------------------------------------------------------------------------
 
@@ -152,7 +158,8 @@ class SqlStore:
     def outbox_due(self, endpoint: str | None, *, now: datetime, limit: int, lease: timedelta) -> tuple[Delivery, ...]:
         """Lease what may be tried now."""
         with self._database.writing() as connection:
-            return outbox.lease_due(connection, endpoint, now=now, limit=limit, lease=lease)
+            named = None if endpoint is None else (endpoint,)
+            return outbox.lease_due(connection, named, now=now, limit=limit, lease=lease)
 
     def outbox_next_due(self, endpoint: str) -> datetime | None:
         """When there is something to try."""

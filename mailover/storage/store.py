@@ -6,12 +6,15 @@ No SQL here, and no rules: what a fleet means is the core's business, when to de
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from mailover.core.events import Event, EventType
 from mailover.core.fleet import Fleet, Incident
 from mailover.core.observations import Observation
 from mailover.core.scoring import Change, Sample, Spread
+
+if TYPE_CHECKING:  # it names values of this file
+    from mailover.storage.hooks import HookStore
 
 Item = TypeVar("Item", covariant=True)  # noqa: PLC0105 - a page of cats is a page of animals; the name stays plain
 
@@ -91,6 +94,8 @@ class Delivery:
     attempts: int
     """Failed attempts so far."""
     last_error: str | None = None
+    replayed_at: datetime | None = None
+    """When an operator asked for it anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +132,14 @@ class Remembered:
 
 class Store(Protocol):
     """Durable memory. Thread-safe; every method may raise StorageError, and no other error but those it names."""
+
+    @property
+    def damage(self) -> str | None:
+        """What was found and set aside when the store was opened; None when all was well."""
+
+    @property
+    def hooks(self) -> "HookStore":
+        """What outgoing webhooks keep."""
 
     def load(self) -> Fleet | None:
         """The latest fleet, all of one version; None before the first commit."""

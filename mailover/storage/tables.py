@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The revision of the migrations that these tables describe."""
 
 
@@ -133,9 +133,32 @@ outbox = sa.Table(
     sa.Column("locked_until", Instant),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("last_error", sa.Text),
+    sa.Column("tried_at", Instant),
+    sa.Column("status", sa.Integer),
+    sa.Column("replayed_at", Instant),
     sa.Index("outbox_by_endpoint", "state", "endpoint", "seq"),
     sa.Index("outbox_by_event", "event_id"),
     sqlite_autoincrement=True,
+)
+
+subscriptions = sa.Table(
+    "subscriptions",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("secret", sa.Text, nullable=False),
+    sa.Column("old_secret", sa.Text),
+    sa.Column("old_secret_until", Instant),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+)
+
+silenced = sa.Table(
+    "silenced",
+    metadata,
+    sa.Column("endpoint", sa.Text, primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Column("because", sa.Text, nullable=False),
 )
 
 tokens = sa.Table(
