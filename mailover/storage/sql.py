@@ -34,6 +34,7 @@ class SqlStore:
     def __init__(self, database: Database) -> None:
         """The schema must be up to date; `open_store` sees to it."""
         self._database = database
+        self.hooks = HookRows(database)
 
     @property
     def damage(self) -> str | None:

@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "9000"
-down_revision = "0002"
+down_revision = "{before}"
 
 
 def upgrade() -> None:
@@ -36,13 +36,13 @@ def migrations(tmp_path: Path) -> Path:
     """This version's history, to which a test may add a revision."""
     history = tmp_path / "migrations"
     (history / "versions").mkdir(parents=True)
-    for name in ("env.py", "versions/r0001_first.py", "versions/r0002_hours.py"):
-        (history / name).write_text((schema.MIGRATIONS / name).read_text())
+    for file in (schema.MIGRATIONS / "env.py", *(schema.MIGRATIONS / "versions").glob("r*.py")):
+        (history / file.relative_to(schema.MIGRATIONS)).write_text(file.read_text())
     return history
 
 
 def with_next(migrations: Path, more: str = "") -> Path:
-    (migrations / "versions" / "r9000_next.py").write_text(NEXT.format(more=more))
+    (migrations / "versions" / "r9000_next.py").write_text(NEXT.format(before=SCHEMA, more=more))
     return migrations
 
 
@@ -79,10 +79,10 @@ def test_a_backup_is_made_before_a_migration(sqlite_url: str, migrations: Path) 
     store.commit(first_fleet(), None)
     store.close()
     database = Database(sqlite_url)
-    assert schema.upgrade(database, migrations=with_next(migrations), target="9000") == "0002"
+    assert schema.upgrade(database, migrations=with_next(migrations), target="9000") == SCHEMA
     database.close()
     assert database.file is not None
-    backup = schema.backup_of(database.file, "0002")
+    backup = schema.backup_of(database.file, SCHEMA)
     assert backup.stat().st_mode & 0o077 == 0
     restored = open_store(f"sqlite:///{backup}")
     assert restored.load() == first_fleet()
@@ -104,7 +104,7 @@ def test_a_migration_that_fails_leaves_everything_as_it_was(url: str, migrations
         schema.upgrade(database, migrations=broken, target="9000")
     with database.reading() as connection:
         assert "expires" not in {c["name"] for c in sa.inspect(connection).get_columns("tokens")}
-    assert schema.revision(database) == "0002"
+    assert schema.revision(database) == SCHEMA
     database.close()
 
 
