@@ -8,7 +8,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from dns_checks.answers import MX, TLSA, TXT, Answer, Found, Lookup, Tlsa, Unknown
+from dns_checks.answers import MX, TLSA, TXT, Answer, Found, Lookup, Mx, Tlsa, Unknown
 from dns_checks.findings import UNKNOWN, Check, Finding, Seen, printable, seen_in
 from dns_checks.tags import read_tags
 from mailover.core.events import Severity
@@ -56,7 +56,7 @@ async def check_tls_policies(domain: str, lookup: Lookup, *, fetch: Fetch | None
     records = exchangers.records if isinstance(exchangers, Found) else ()
     hosts = tuple(dict.fromkeys(mx.host.lower() for mx in records if mx.host))
     found = await asyncio.gather(
-        _mta_sts(domain, hosts, lookup, fetch), _tls_rpt(domain, lookup), _dane(domain, hosts, lookup)
+        _mta_sts(domain, hosts, lookup, fetch), _tls_rpt(domain, lookup), _dane(domain, exchangers, hosts, lookup)
     )
     return tuple(finding for part in found for finding in part)
 
@@ -144,13 +144,13 @@ async def _tls_rpt(domain: str, lookup: Lookup) -> list[Finding]:
     return [said("good", None, f"failing TLS is reported to {printable(', '.join(wanted), 200)}")]
 
 
-async def _dane(domain: str, hosts: Sequence[str], lookup: Lookup) -> list[Finding]:
+async def _dane(domain: str, exchangers: Answer[Mx], hosts: Sequence[str], lookup: Lookup) -> list[Finding]:
     names = [f"_25._tcp.{host}" for host in hosts]
     answers = await asyncio.gather(*(lookup.ask(name, TLSA) for name in names))
     seen = tuple(each for name, answer in zip(names, answers, strict=True) for each in seen_in(name, TLSA, answer))
     said = _Saying(domain, Check.DANE, seen)
     by_host = dict(zip(hosts, answers, strict=True))
-    unknown = next((answer for answer in answers if isinstance(answer, Unknown)), None)
+    unknown = next((answer for answer in (exchangers, *answers) if isinstance(answer, Unknown)), None)
     having = [host for host, answer in by_host.items() if isinstance(answer, Found)]
     if unknown:
         return [said(UNKNOWN, Severity.INFO, f"whether {domain} has DANE is not known: {unknown.because}")]
