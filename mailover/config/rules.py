@@ -16,6 +16,7 @@ from mailover.secrets import Secret
 def broken_rules(values: Table) -> Iterator[Problem]:
     """A problem for each rule that is broken."""
     yield from _unknown_providers(values)
+    yield from _unknown_in_dns(values)
     yield from _several_defaults(values)
     yield from _open_without_tokens(values)
     yield from _open_relay(values)
@@ -33,6 +34,13 @@ def _unknown_providers(values: Table) -> Iterator[Problem]:
             for provider in _list(listed):
                 if known and isinstance(provider, str) and provider not in known:
                     yield Problem(path=path, says=f'no provider "{provider}"; {did_you_mean(provider, known)}')
+
+
+def _unknown_in_dns(values: Table) -> Iterator[Problem]:
+    known = _table(values.get("providers"))
+    for name in _table(_table(values.get("dns")).get("providers")):
+        if known and name not in known:
+            yield Problem(path=("dns", "providers", name), says=f"no such provider; {did_you_mean(name, known)}")
 
 
 def _several_defaults(values: Table) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from mailover.config.alerting import AlertsSettings
+from mailover.config.dns import DnsSettings
 from mailover.config.fields import Name
 from mailover.config.outlets import (
     RelaySettings,
@@ -19,7 +20,6 @@ from mailover.config.outlets import (
 from mailover.config.providers import ProviderSettings, StreamSettings
 from mailover.config.watching import (
     BreakerSettings,
-    DnsSettings,
     ProbesSettings,
     ReferencesSettings,
     ResolverSettings,

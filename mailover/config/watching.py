@@ -1,4 +1,4 @@
-"""The tables that say how providers are watched: rhythm, breaker, round trips, references, DNS.
+"""The tables that say how providers are watched: rhythm, breaker, round trips, references.
 
 Numbers and places, no rule of the core.
 """
@@ -11,7 +11,6 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from mailover.config.fields import (
-    Domain,
     HiddenText,
     Host,
     Listen,
@@ -188,12 +187,3 @@ class ResolverSettings(Table):
 
     nameservers: Annotated[tuple[Nameserver, ...], AfterValidator(each_once("name server"))] = ()
     """Addresses of name servers; none means the system's."""
-
-
-class DnsSettings(Table):
-    """The DNS records that make every provider usable."""
-
-    domains: Annotated[tuple[Domain, ...], AfterValidator(each_once("domain"))] = Field(min_length=1)
-    """The sender's domains to watch."""
-    interval: PositiveSpan = _HOUR
-    """Between two checks."""
