@@ -10,7 +10,8 @@ import dns.message
 import dns.query
 from peers.real_daemon import Daemon, free_port
 
-from dns_checks.lookup import DnsLookup, Server
+from dns_checks.lookup import DnsLookup
+from dns_checks.servers import Server
 
 OPTIONS = """
 options {{
