@@ -9,14 +9,19 @@ from dataclasses import dataclass, replace
 
 from dns_checks.advice import advise_spf
 from dns_checks.alignment import Alignment, Passes, align, dkim_leg, judge_alignment, spf_leg
-from dns_checks.answers import Lookup
+from dns_checks.answers import Lookup, Mx
+from dns_checks.authority import check_authority
+from dns_checks.blocklists import check_blocklists
 from dns_checks.conventions import ProviderDns
 from dns_checks.coverage import Coverage, Covered, cover
 from dns_checks.dkim import judge_keys, look_up_keys
 from dns_checks.dmarc import Dmarc, check_dmarc, look_up_dmarc
 from dns_checks.envelope import find_envelope, judge_envelope
 from dns_checks.findings import Check, Finding, Seen, worst
+from dns_checks.mx import check_mx
 from dns_checks.spf.hygiene import check_spf
+from dns_checks.tls_policies import check_tls_policies
+from dns_checks.zone_servers import Asking
 from mailover.core.events import Severity
 
 Told = Callable[[], None]
@@ -72,11 +77,13 @@ class Report:
     cells: tuple[Cell, ...]
     findings: Mapping[str, tuple[Finding, ...]]
     """What holds of a domain whoever sends."""
+    listed: tuple[Finding, ...] = ()
+    """What blocklists say of one's own addresses."""
 
     @property
     def broken(self) -> bool:
         """Whether mail suffers somewhere."""
-        own = (worst(each) for each in self.findings.values())
+        own = (worst(each) for each in (*self.findings.values(), self.listed))
         return any(cell.verdict is Passes.NONE for cell in self.cells) or Severity.CRITICAL in own
 
     @property
@@ -96,6 +103,7 @@ class Report:
                 {"domain": domain, "findings": [body(finding) for finding in own]}
                 for domain, own in self.findings.items()
             ],
+            "addresses": [{"address": finding.domain, **body(finding)} for finding in self.listed],
         }
 
 
@@ -111,11 +119,27 @@ def body(finding: Finding) -> dict[str, object]:
     }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Also:
+    """What else to look at; nothing, by default."""
+
+    mx: bool = False
+    exchangers: tuple[str, ...] = ()
+    """Those that must be there, the first choice first."""
+    asking: Asking | None = None
+    """With it every authoritative name server is asked."""
+    tls: bool = False
+    """MTA-STS, TLS-RPT and DANE."""
+    addresses: tuple[str, ...] = ()
+    """Addresses of one's own to look for in blocklists."""
+
+
 async def check_all(
     domains: Sequence[str],
     providers: Sequence[ProviderDns],
     lookup: Lookup,
     *,
+    also: Also = Also(),
     seen: Mapping[tuple[str, str], str] | None = None,
     told: Told = lambda: None,
 ) -> Report:
@@ -124,32 +148,46 @@ async def check_all(
     `told` is called once per domain and once per pair.
     """
     known = seen or {}
-    checked = await asyncio.gather(*(_domain(domain, providers, lookup, known, told) for domain in domains))
-    return Report(
-        cells=tuple(cell for cells, _ in checked for cell in cells),
-        findings={domain: own for domain, (_, own) in zip(domains, checked, strict=True)},
-    )
 
+    async def one(domain: str) -> tuple[list[Cell], tuple[Finding, ...]]:
+        dmarc = await look_up_dmarc(domain, lookup)
+        cells = await asyncio.gather(*(pair(dns, dmarc) for dns in providers))
+        own = await _own(domain, _includes(providers, cells, domain), lookup, also)
+        told()
+        return cells, own
 
-async def _domain(
-    domain: str,
-    providers: Sequence[ProviderDns],
-    lookup: Lookup,
-    seen: Mapping[tuple[str, str], str],
-    told: Told,
-) -> tuple[list[Cell], tuple[Finding, ...]]:
-    async def one(dns: ProviderDns, dmarc: Dmarc) -> Cell:
-        cell = await check_pair(dns, dmarc, lookup, seen=seen.get((domain, dns.provider)))
+    async def pair(dns: ProviderDns, dmarc: Dmarc) -> Cell:
+        cell = await check_pair(dns, dmarc, lookup, seen=known.get((dmarc.domain, dns.provider)))
         told()
         return cell
 
-    dmarc = await look_up_dmarc(domain, lookup)
-    cells = list(await asyncio.gather(*(one(dns, dmarc) for dns in providers)))
-    wanted = [dns for dns, cell in zip(providers, cells, strict=True) if cell.envelope == domain]
-    includes = frozenset(include.lower() for dns in wanted for include in dns.includes)
-    own = await asyncio.gather(check_spf(domain, lookup, wanted=includes), check_dmarc(domain, lookup))
-    told()
-    return cells, tuple(finding for findings in own for finding in findings)
+    checked = await asyncio.gather(*(one(domain) for domain in domains))
+    listed = await check_blocklists(also.addresses, lookup) if also.addresses else ()
+    return Report(
+        cells=tuple(cell for cells, _ in checked for cell in cells),
+        findings={domain: own for domain, (_, own) in zip(domains, checked, strict=True)},
+        listed=listed,
+    )
+
+
+def _includes(providers: Sequence[ProviderDns], cells: Sequence[Cell], domain: str) -> frozenset[str]:
+    """The includes that are of use at the domain itself, since some provider's envelope is there."""
+    there = (dns for dns, cell in zip(providers, cells, strict=True) if cell.envelope == domain)
+    return frozenset(include.lower() for dns in there for include in dns.includes)
+
+
+async def _own(domain: str, includes: frozenset[str], lookup: Lookup, also: Also) -> tuple[Finding, ...]:
+    """What holds of the domain whoever sends."""
+    parts = [check_spf(domain, lookup, wanted=includes), check_dmarc(domain, lookup)]
+    if also.mx:
+        steps = enumerate(also.exchangers, start=1)
+        wanted = [Mx(preference=10 * step, host=host) for step, host in steps]
+        parts.append(check_mx(domain, lookup, expected=wanted))
+    if also.asking is not None:
+        parts.append(check_authority(domain, lookup, also.asking))
+    if also.tls:
+        parts.append(check_tls_policies(domain, lookup))
+    return tuple(finding for findings in await asyncio.gather(*parts) for finding in findings)
 
 
 async def check_pair(dns: ProviderDns, dmarc: Dmarc, lookup: Lookup, *, seen: str | None = None) -> Cell:

@@ -1,17 +1,18 @@
-"""Commands that ask the DNS. They need neither a config nor a running agent, and import neither."""
+"""Commands that ask the DNS. They need neither a config nor a running agent, and import neither unless wanted."""
 
 import asyncio
 import ipaddress
-import socket
 
 import click
 from rich.text import Text
 
 from dns_checks.lookup import DnsLookup
 from dns_checks.remembered import Remembered
-from dns_checks.servers import Server, server_from
+from dns_checks.servers import Server
 from dns_checks.spf.evaluation import Result, check_host
 from dns_checks.spf.record import Verdict
+from mailover.cli.dns_matrix import check
+from mailover.cli.nameservers import nameserver, timeout
 from mailover.cli.session import as_json, console, print_json
 
 _COLOURS = {
@@ -21,41 +22,6 @@ _COLOURS = {
     Verdict.TEMPERROR: "yellow",
     Verdict.PERMERROR: "red",
 }
-_NO_SERVER = "says no address and port of a name server, as 192.0.2.53:53 does"
-
-
-class _Nameserver(click.ParamType[Server]):
-    """`HOST:PORT`, where the host may have a name."""
-
-    name = "HOST:PORT"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Server:
-        text = str(value)
-        try:
-            return server_from(text)
-        except ValueError:
-            host, _, port = text.rpartition(":")
-        try:
-            found = socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM) if host else []
-            return server_from(f"[{found[0][4][0]}]:{port}")
-        except (OSError, ValueError, IndexError):
-            self.fail(f"{text!r} {_NO_SERVER}", param, ctx)
-
-
-nameserver = click.option(
-    "--nameserver",
-    "nameservers",
-    type=_Nameserver(),
-    multiple=True,
-    help="The name server to ask; may be repeated. Default: those of /etc/resolv.conf.",
-)
-timeout = click.option(
-    "--timeout",
-    type=click.FloatRange(0.05, 20),
-    default=4.0,
-    show_default=True,
-    help="Seconds that one question may take.",
-)
 
 
 @click.group()
@@ -107,5 +73,7 @@ def _printable(text: str) -> str:
     """What others wrote in their DNS, without what moves a terminal's cursor."""
     return "".join(char if char.isprintable() else "?" for char in text)
 
+
+dns.add_command(check)
 
 COMMANDS = (dns,)
