@@ -1,10 +1,7 @@
 """What a commit promises, on both databases."""
 
-import subprocess
-import sys
 import threading
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from samples import NOON, at, event, first_fleet, incident, next_fleet, probed
@@ -130,23 +127,3 @@ def test_agents_that_decide_at_once_lose_no_decision(store: SqlStore, url: str) 
     assert fleet is not None
     assert (fleet.version, fleet.events) == (61, 60)
     assert [e.id for e in store.events().items] == [event(n).id for n in range(1, 61)]
-
-
-def test_what_was_acknowledged_survives_kill_9(url: str) -> None:
-    committer = Path(__file__).with_name("committer.py")
-    with subprocess.Popen([sys.executable, str(committer), url], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        acknowledged = [int(process.stdout.readline()) for _ in range(40)]
-        process.kill()
-        acknowledged += [int(line) for line in process.stdout.read().split()]
-    store = open_store(url)
-    fleet, events = store.load(), store.events(limit=1000).items
-    store.close()
-    assert fleet is not None
-    assert fleet.version in {acknowledged[-1], acknowledged[-1] + 1}
-    assert len(events) == fleet.version - 1
-
-
-def test_a_store_that_answers_is_writable(store: Store) -> None:
-    assert store.writable()
-    assert store.note("writable") is None
