@@ -23,7 +23,7 @@ LONGEST_REST = timedelta(minutes=15)
 _LEASE = timedelta(seconds=60)
 _LOOK_AGAIN = timedelta(seconds=5)
 """Another agent on the same store may have put something into the outbox."""
-_FEWEST_TRIES = 3
+FEWEST_TRIES = 3
 _JITTER = 0.1
 
 
@@ -100,19 +100,23 @@ class Courier:
 
     def _failed(self, delivery: Delivery, error: DeliveryError) -> Callable[[], None]:
         now, tries = self._clock.now(), delivery.attempts + 1
-        too_old = now - delivery.event.at > GIVE_UP_AFTER and tries >= _FEWEST_TRIES
+        too_old = now - delivery.event.at > GIVE_UP_AFTER and tries >= FEWEST_TRIES
         if error.permanent or too_old:
             why = str(error) if error.permanent else f"given up after {tries} tries; the last said: {error}"
             _log.error("%s: %s is not delivered: %s", self.endpoint, delivery.event.id, why)
             return lambda: self._store.bury(delivery.seq, why)
-        wait = self._wait(delivery.attempts, error.retry_after)
+        wait = wait_after(delivery.attempts, error.retry_after, self._dice())
         level = logging.WARNING if delivery.attempts == 0 else logging.DEBUG
         _log.log(level, "%s: %s again in %.0f s: %s", self.endpoint, delivery.event.id, wait.total_seconds(), error)
         return lambda: self._store.postpone(delivery.seq, now + wait, str(error))
 
-    def _wait(self, failures: int, asked: timedelta | None) -> timedelta:
-        """The schedule, give or take a tenth; or as long as the other side asks, and a tenth more at most."""
-        if asked is not None:
-            return min(max(asked, RETRIES[0]), LONGEST_REST) * (1 + _JITTER * self._dice())
-        planned = RETRIES[failures] if failures < len(RETRIES) else RETRY_AT_LAST
-        return planned * (1 - _JITTER + 2 * _JITTER * self._dice())
+
+def wait_after(failures: int, asked: timedelta | None, die: float) -> timedelta:
+    """The schedule, give or take a tenth; or as long as the other side asks, and a tenth more at most.
+
+    `failures` is how many there were before this one, `die` is 0 to 1.
+    """
+    if asked is not None:
+        return min(max(asked, RETRIES[0]), LONGEST_REST) * (1 + _JITTER * die)
+    planned = RETRIES[failures] if failures < len(RETRIES) else RETRY_AT_LAST
+    return planned * (1 - _JITTER + 2 * _JITTER * die)

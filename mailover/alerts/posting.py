@@ -5,10 +5,11 @@ No proxy, no redirect, no credentials from the environment. What an answer means
 
 import asyncio
 import http.client
+import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
@@ -19,6 +20,9 @@ from mailover.alerts.transport import DeliveryError
 from mailover.resolve import Resolver
 
 _BODY_LIMIT = 64 * 1024
+
+Refusal = Callable[[str], str | None]
+"""Why an address must not be dialled, None when it may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +47,26 @@ class Poster:
         self._resolver = resolver or Resolver()
         self._tls = tls or ssl.create_default_context()
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Raises DeliveryError when no complete answer came in time; its text names the host, never the path."""
+    def post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        seconds: float | None = None,
+        refusal: Refusal | None = None,
+    ) -> Answer:
+        """Raises DeliveryError when no complete answer came in time; its text names the host, never the path.
+
+        `seconds` is another deadline for this post; `refusal` is asked of each address before that very one is dialled.
+        """
         parts = urlsplit(url)
         host, tls = parts.hostname or "", parts.scheme == "https"
         path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-        line = _Line(self._seconds)
+        line = _Line(self._seconds if seconds is None else seconds)
         try:
-            line.connect(self._addresses(host, line.remaining()), parts.port or (443 if tls else 80))
+            addresses = self._addresses(host, line.remaining())
+            line.connect(_permitted(host, addresses, refusal), parts.port or (443 if tls else 80))
             if tls:
                 line.secure(self._tls, host)
             return line.ask(parts.netloc.rpartition("@")[2], path, body, headers)
@@ -60,6 +76,8 @@ class Poster:
             line.close()
 
     def _addresses(self, host: str, within: float) -> tuple[str, ...]:
+        if _is_literal(host):
+            return (host,)
         found = asyncio.run(self._resolver.resolve(host, within=within))
         if not found.addresses:
             raise OSError(found.because or "it has no address")
@@ -140,6 +158,25 @@ def retry_after(answer: Answer, wall_seconds: float) -> timedelta | None:
     except (ValueError, OverflowError):
         return None
     return timedelta(seconds=min(max(0.0, seconds), 86400))
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _permitted(host: str, addresses: tuple[str, ...], refusal: Refusal | None) -> tuple[str, ...]:
+    """Those that may be dialled. Raises DeliveryError when none may."""
+    if refusal is None:
+        return addresses
+    reasons = [(address, refusal(address)) for address in addresses]
+    fine = tuple(address for address, no in reasons if no is None)
+    if not fine:
+        raise DeliveryError(f"{host} is out of reach: {reasons[0][1]}")
+    return fine
 
 
 def _reason(error: Exception, line: _Line) -> str:

@@ -34,7 +34,7 @@ class HookRows:
         with self._database.reading() as connection:
             return tuple(_subscription(row) for row in connection.execute(sa.select(subscriptions).order_by(*order)))
 
-    def subscribe(self, wanted: Subscription, *, keep_old_until: datetime) -> tuple[Subscription, bool]:
+    def subscribe(self, wanted: Subscription, *, keep_old_until: datetime | None) -> tuple[Subscription, bool]:
         """Keep it, or change the one with the same key."""
         with self._database.writing() as connection:
             row = connection.execute(
@@ -151,9 +151,9 @@ class HookRows:
         return Page(items=tuple(found[:limit]), next=str(found[limit - 1].seq) if more else None)
 
 
-def _changed(known: Subscription, wanted: Subscription, keep_old_until: datetime) -> Subscription:
+def _changed(known: Subscription, wanted: Subscription, keep_old_until: datetime | None) -> Subscription:
     """The known one on the new terms; a new secret moves the one before it to the side."""
-    rotates = bool(wanted.secret) and wanted.secret != known.secret
+    rotates = keep_old_until is not None and wanted.secret != known.secret
     return Subscription(
         id=known.id,
         key=known.key,

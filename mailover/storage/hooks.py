@@ -94,10 +94,10 @@ class HookStore(Protocol):
     def subscriptions(self) -> tuple[Subscription, ...]:
         """All of them, the oldest first."""
 
-    def subscribe(self, wanted: Subscription, *, keep_old_until: datetime) -> tuple[Subscription, bool]:
-        """Keep it, or change the one with the same key: its id stays, and so does its secret unless `wanted` has one.
+    def subscribe(self, wanted: Subscription, *, keep_old_until: datetime | None) -> tuple[Subscription, bool]:
+        """Keep it, or change the one with the same key, whose id stays. True when it is new.
 
-        A replaced secret signs on until `keep_old_until`. True when it is new.
+        The known one's secret is replaced, and signs on until `keep_old_until`; with None it stays.
         """
 
     def unsubscribe(self, subscription_id: str, endpoint: str) -> bool:
