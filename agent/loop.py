@@ -18,7 +18,7 @@ from agent.probes import RoundTrip, Target
 from agent.probes.prober import Prober
 from agent.self_check import Reference, ask_all
 from mailover.core.decide import Decision, ProbeOrder, may_probe, may_rehearse
-from mailover.core.observations import AgentResumed, Observation, ProbeKind, Purpose
+from mailover.core.observations import Observation, ProbeKind, Purpose
 from mailover.errors import MailoverError, UnavailableError
 from mailover.resolve import Resolver
 from mailover.service import Service, Snapshot
@@ -27,8 +27,6 @@ _log = logging.getLogger("mailover.agent")
 
 _JITTER = 0.1
 _LONGEST_SLEEP = 0.5
-_ABSENT_AFTER = timedelta(seconds=30)
-"""A loop this late was suspended with its machine, not busy."""
 _STOP_SECONDS = 5.0
 _HOUR = 3600.0
 _REHEARSE_EVERY = timedelta(hours=12)
@@ -237,14 +235,9 @@ class Agent:
         scheduler.steadily(_REHEARSE_EVERY, again)
 
     async def _turn(self, scheduler: SteadyScheduler) -> None:
-        """Run what is due until told to stop, and notice when this machine was asleep."""
+        """Run what is due until told to stop."""
         assert self._stopping is not None  # noqa: S101 - made where the loop begins
-        turned_at = self._service.clock.now()
         while not self._stopping.is_set():
-            now = self._service.clock.now()
-            if now - turned_at > _ABSENT_AFTER:
-                self._service.hear(AgentResumed(absent_since=turned_at, at=now))
-            turned_at = now
             scheduler.run_pending()
             await self._sleep(min(_LONGEST_SLEEP, scheduler.seconds_left()))
 

@@ -19,7 +19,7 @@ from mailover.core.commands import Command
 from mailover.core.decide import Decision, Heard, decide
 from mailover.core.events import Event
 from mailover.core.fleet import Flag, Fleet, found
-from mailover.core.observations import AgentStarted, Observation, ProbeKind, StoreSeen
+from mailover.core.observations import AgentResumed, AgentStarted, Observation, ProbeKind, StoreSeen
 from mailover.core.operators import refusal
 from mailover.core.policy import Policy
 from mailover.errors import NotFoundError, RefusedError, StorageError, UnavailableError, VersionConflictError
@@ -31,6 +31,8 @@ _log = logging.getLogger("mailover.service")
 _TICK = timedelta(seconds=2)
 """The longest the deciding thread sleeps; its heartbeat."""
 _STALE_AFTER = timedelta(seconds=10)
+_ABSENT_AFTER = timedelta(seconds=30)
+"""A thread that decides so late was suspended with its machine, not busy."""
 _BATCH = 500
 _TIDYING = 200
 """Steps of one run of tidying; the rest waits for the next one."""
@@ -226,12 +228,18 @@ class Service:
                 policy, default_stream = item.policy
                 self.snapshot = replace(self.snapshot, policy=policy, default_stream=default_stream)
         facts = [item for item in items if item.command is None]
-        if facts or not items:
-            self._answer(facts, tuple(h for item in facts for h in item.heard))
+        absence = self._absence() if block else ()
+        if facts or absence or not items:
+            self._answer(facts, (*absence, *(h for item in facts for h in item.heard)))
         for item in items:
             if item.command is not None:
                 self._answer([item], (item.command,))
         return going
+
+    def _absence(self) -> tuple[AgentResumed, ...]:
+        """Known here and before anything else is decided, lest a timer that ran out meanwhile moves a flag unprobed."""
+        now = self.clock.now()
+        return (AgentResumed(absent_since=self.ticked_at, at=now),) if now - self.ticked_at > _ABSENT_AFTER else ()
 
     def _take(self, *, block: bool) -> tuple[list[_Item], bool]:
         """What is queued, at most a batch; False beside it when told to stop."""

@@ -95,7 +95,7 @@ def _hear(draft: Draft, item: Heard | Command) -> None:
         case AgentStarted():
             _start(draft)
         case AgentResumed():
-            sight.resume(draft, item.absent_since)
+            sight.resume(draft, max(item.absent_since, draft.fleet.decided_at))  # others may have decided meanwhile
         case _:
             operators.carry_out(draft, item)
 
