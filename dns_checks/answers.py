@@ -161,6 +161,8 @@ class Unknown:
     trouble: Trouble
     because: str
     """For people, with what each server said."""
+    referral: tuple[str, ...] = ()
+    """The name servers that a server without authority referred to for this very name."""
 
 
 Answer: TypeAlias = Found[R] | Absent | Unknown

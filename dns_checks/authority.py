@@ -26,15 +26,16 @@ async def check_authority(
 ) -> tuple[Finding, ...]:
     """Each thing wrong with the servers of the domain's zone, or that they agree.
 
-    `lookup` is the resolver's view. Besides the zone's own NS and SOA, the domain's MX and TXT and the `questions` are
-    compared; those outside of the zone (a CNAME into a provider's) are left out by being nobody's to answer.
+    `lookup` is the resolver's view. Compared are the zone's NS and SOA, the domain's MX, SPF and DMARC, and the
+    `questions`; what lies outside of the zone (a CNAME into a provider's) is left out, being nobody's to answer.
     """
     domain = domain.lower().removesuffix(".")
     zone = await find_zone(domain, lookup)
     if zone is None:
         because = f"{domain} is in no zone: it does not exist"
         return (_finding(domain, "missing", Severity.CRITICAL, because),)
-    wanted = [Question(name=domain, kind=MX), Question(name=domain, kind=TXT)]
+    own = ((domain, MX), (domain, TXT), (f"_dmarc.{domain}", TXT))
+    wanted = [Question(name=name, kind=kind) for name, kind in own]
     wanted += [Question(name=name.lower().removesuffix("."), kind=kind) for name, kind in questions]
     view = zone if isinstance(zone, Unknown) else await look_at_zone(zone, wanted, lookup, asking)
     if isinstance(view, Unknown):
@@ -52,6 +53,7 @@ def judge_zone(domain: str, view: ZoneView) -> tuple[Finding, ...]:
         found.insert(0, _finding(domain, UNKNOWN, Severity.WARNING, because))
         return tuple(found)
     newest = max(heard, key=lambda server: _age(server, heard[0]))
+    found += _delegation(domain, view)
     found += _behind(domain, view, heard, newest)
     found += _disagreeing(domain, view, heard, newest)
     found += _resolver(domain, view, heard)
@@ -97,6 +99,21 @@ def _failing(domain: str, servers: Sequence[ServerView], heard: Sequence[ServerV
 
 def _is_mute(soa: Answer[Any]) -> bool:
     return isinstance(soa, Unknown) and soa.trouble in _MUTE
+
+
+def _delegation(domain: str, view: ZoneView) -> Iterator[Finding]:
+    """Where the zone above and the zone itself name other servers."""
+    if view.delegated is None:
+        return
+    stale, hidden = sorted(view.delegated - view.named), sorted(view.named - view.delegated)
+    if stale:
+        because = f"the zone above refers to {', '.join(stale)} too, which {view.zone} does not name"
+        advice = f"take {', '.join(stale)} away at the registrar, or add it to the zone"
+        yield _finding(domain, "delegation", Severity.WARNING, because, advice=advice)
+    if hidden:
+        because = f"{', '.join(hidden)} serves {view.zone}, and the zone above does not say so"
+        advice = f"add {', '.join(hidden)} at the registrar, or take it out of the zone"
+        yield _finding(domain, "delegation", Severity.INFO, because, advice=advice)
 
 
 def _behind(domain: str, view: ZoneView, heard: Sequence[ServerView], newest: ServerView) -> Iterator[Finding]:

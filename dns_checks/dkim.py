@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dns_checks.answers import TXT, Absent, Answer, Found, Lookup, Unknown
+from dns_checks.answers import TXT, Absent, Answer, Found, Lookup, Trouble, Unknown
 from dns_checks.dkim_key import KeyRecord, KeyState, read_key
 from dns_checks.findings import Check, Finding, Seen, seen_in
 from mailover.core.events import Severity
@@ -154,6 +154,8 @@ def _published(keys: Sequence[DkimKey]) -> list[DkimKey]:
 
 def _judged(domain: str, selector: Selector, answer: Answer[str]) -> KeyRecord:
     match answer:
+        case Unknown(trouble=Trouble.LOOP):
+            return KeyRecord(state=KeyState.MISSING, because="is an alias (CNAME) that never ends")
         case Unknown(because=because):
             return KeyRecord(state=KeyState.UNKNOWN, because=f"is not known: {because}")
         case Absent(aliases=[*_, last]):

@@ -42,9 +42,10 @@ _TROUBLES = {dns.rcode.SERVFAIL: Trouble.SERVFAIL, dns.rcode.REFUSED: Trouble.RE
 class _TroubleError(Exception):
     """One server's reply that is no answer."""
 
-    def __init__(self, trouble: Trouble, text: str) -> None:
+    def __init__(self, trouble: Trouble, text: str, referral: tuple[str, ...] = ()) -> None:
         super().__init__(text)
         self.trouble = trouble
+        self.referral = referral
 
 
 @dataclass(slots=True, kw_only=True)
@@ -168,7 +169,7 @@ class DnsLookup:
             raise _TroubleError(_TROUBLES.get(rcode, Trouble.BROKEN), text)
         authority = bool(reply.flags & dns.flags.AA)
         if not self._recursive and not authority:
-            raise _TroubleError(Trouble.LAME, "it does not answer with authority")
+            raise _TroubleError(Trouble.LAME, "it does not answer with authority", _referral(reply))
         referral = _has(reply, dns.rdatatype.NS) and not _has(reply, dns.rdatatype.SOA)
         if referral and not reply.answer and not authority and not reply.flags & dns.flags.RA:
             raise _TroubleError(Trouble.LAME, "it only refers to other servers")
@@ -186,7 +187,8 @@ class DnsLookup:
         """Why nothing is known, with each server's part in it."""
         said = dict(question.complaints)
         if isinstance(error, _TroubleError):
-            return Unknown(trouble=error.trouble, because=f"{name} {question.kind}: {error}")
+            because = f"{name} {question.kind}: {error}"
+            return Unknown(trouble=error.trouble, because=because, referral=error.referral)
         parts = []
         for server in servers:
             if server in said:
@@ -308,6 +310,13 @@ def _absolute(name: str) -> dns.name.Name | None:
 
 def _has(reply: dns.message.Message, kind: dns.rdatatype.RdataType) -> bool:
     return any(rrset.rdtype == kind for rrset in reply.authority)
+
+
+def _referral(reply: dns.message.Message) -> tuple[str, ...]:
+    """The servers that the name asked for is delegated to, as its parent has them."""
+    asked = reply.question[0].name
+    found = (rrset for rrset in reply.authority if rrset.rdtype == dns.rdatatype.NS and rrset.name == asked)
+    return tuple(name_from(record.target.labels) for rrset in found for record in rrset)
 
 
 def _extended(reply: dns.message.Message) -> list[str]:

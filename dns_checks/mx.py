@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from itertools import pairwise
 
-from dns_checks.answers import AAAA, MX, TXT, A, Answer, Found, Lookup, Mx, Unknown
+from dns_checks.answers import AAAA, MX, TXT, A, Answer, Found, Lookup, Mx, Trouble, Unknown
 from dns_checks.findings import UNKNOWN, Check, Finding, Seen, seen_in
 from dns_checks.networks import stand_apart
 from mailover.core.events import Severity
@@ -199,7 +199,11 @@ def _hosts(domain: str, exchangers: Sequence[Exchanger]) -> Iterator[Finding]:
             advice = f"give {host} a name and publish that"
             yield _finding(domain, "address", Severity.CRITICAL, because, records=exchanger.seen, advice=advice)
             continue
-        if not exchanger.addresses and exchanger.unknown:
+        if exchanger.unknown and exchanger.unknown.trouble is Trouble.LOOP:
+            because = f"{host}, MX of {domain}, is an alias (CNAME) that never ends"
+            advice = f"publish: {host}. A and its address"
+            yield _finding(domain, "loop", Severity.CRITICAL, because, records=exchanger.seen, advice=advice)
+        elif not exchanger.addresses and exchanger.unknown:
             because = f"the address of {host}, MX of {domain}, is not known: {exchanger.unknown.because}"
             yield _finding(domain, UNKNOWN, Severity.WARNING, because, records=exchanger.seen)
         elif not exchanger.addresses:

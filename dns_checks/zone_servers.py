@@ -15,6 +15,7 @@ from dns_checks.findings import written
 Asking = Callable[[str], Lookup]
 """A lookup that asks the name server at this address and nobody else, for what it has authority over."""
 _MOST_SERVERS = 26  # thirteen names with two addresses each is what the root has
+_MOST_PARENTS = 3  # a mute one of a registry's many says nothing about the zone
 _CASELESS = {"MX", "NS", "CNAME", "SOA", "SRV", "PTR"}
 
 
@@ -59,7 +60,11 @@ class ZoneView:
 
     zone: str
     hosts: tuple[str, ...]
-    """The names of its servers."""
+    """The names of its servers, those that only its parent knows included."""
+    named: frozenset[str]
+    """Those that the zone itself names, as the resolver tells it."""
+    delegated: frozenset[str] | None
+    """Those that the zone above refers to; None where that is not known."""
     lost: tuple[tuple[str, Unknown | None], ...]
     """Those without any address, and why where that is not known."""
     questions: tuple[Question, ...]
@@ -87,7 +92,9 @@ async def look_at_zone(zone: str, questions: Sequence[Question], lookup: Lookup,
     names = await lookup.ask(zone, NS)
     if isinstance(names, Unknown):
         return names
-    hosts = tuple(sorted({host.lower() for host in names.records})) if isinstance(names, Found) else ()
+    named = frozenset(host.lower() for host in names.records) if isinstance(names, Found) else frozenset()
+    delegated = await _delegated(zone, lookup, asking)
+    hosts = tuple(sorted(named | (delegated or frozenset())))
     wanted = tuple(dict.fromkeys([Question(name=zone, kind=NS), *questions]))
     places = await asyncio.gather(*(_addresses(host, lookup) for host in hosts))
     ends = [(host, each) for host, place in zip(hosts, places, strict=True) if not _lost(place) for each in place[0]]
@@ -98,11 +105,34 @@ async def look_at_zone(zone: str, questions: Sequence[Question], lookup: Lookup,
     return ZoneView(
         zone=zone,
         hosts=hosts,
+        named=named,
+        delegated=delegated,
         lost=tuple((host, place[1]) for host, place in zip(hosts, places, strict=True) if _lost(place)),
         questions=wanted,
         servers=tuple(servers),
         recursive=tuple(recursive),
     )
+
+
+async def _delegated(zone: str, lookup: Lookup, asking: Asking) -> frozenset[str] | None:
+    """What the servers of the zone above refer to."""
+    above = zone.partition(".")[2]
+    while above:
+        names = await lookup.ask(above, NS)
+        if isinstance(names, Found):
+            break
+        above = above.partition(".")[2] if isinstance(names, Absent) else ""
+    else:
+        return None
+    places = await asyncio.gather(*(_addresses(host, lookup) for host in names.records[:_MOST_PARENTS]))
+    addresses = [address for place in places for address in place[0]]
+    for address in sorted(addresses, key=lambda each: ":" in each)[:_MOST_PARENTS]:
+        answer = await asking(address).ask(zone, NS)
+        if isinstance(answer, Found):
+            return frozenset(host.lower() for host in answer.records)
+        if isinstance(answer, Unknown) and answer.referral:
+            return frozenset(host.lower() for host in answer.referral)
+    return None
 
 
 def content(answer: Answer[Any], kind: Kind[Any]) -> frozenset[str] | None:

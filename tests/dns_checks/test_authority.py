@@ -139,6 +139,29 @@ def test_a_name_server_without_an_address_is_named() -> None:
     assert words(found(unsure, {"192.0.2.1": unsure})) == ["unknown"]
 
 
+def test_servers_that_only_the_zone_above_knows_are_asked_and_named() -> None:
+    parent = Unknown(trouble=Trouble.LAME, because="no authority", referral=("NS1.example.com", "old.example.net"))
+    above = {"com NS": ["a.gtld.example"], "a.gtld.example A": ["203.0.113.5"], "old.example.net A": ["203.0.113.9"]}
+    resolver = zone(**above)
+    stale = zone(3)
+    servers = both(resolver, resolver) | {"203.0.113.5": {"example.com NS": parent}, "203.0.113.9": stale}
+    findings = found(resolver, servers)
+    assert [(each.verdict, each.severity) for each in findings] == [
+        ("delegation", Severity.WARNING),
+        ("delegation", Severity.INFO),
+        ("behind", Severity.INFO),
+    ]
+    assert "refers to old.example.net too, which example.com does not name" in findings[0].because
+    assert findings[1].because == "ns2.example.com serves example.com, and the zone above does not say so"
+    assert "old.example.net [203.0.113.9] has 3" in findings[2].because
+
+
+def test_a_zone_above_that_does_not_answer_says_nothing() -> None:
+    resolver = zone(**{"com NS": ["a.gtld.example"], "a.gtld.example A": ["203.0.113.5"]})
+    for above in ({"example.com NS": SILENT}, {}):
+        assert words(found(resolver, both(resolver, resolver) | {"203.0.113.5": above})) == ["good"]
+
+
 def test_a_single_name_server_and_a_shared_network_are_remarked_on() -> None:
     single = zone(**{"example.com NS": ["ns1.example.com"]})
     assert words(found(single, {"192.0.2.1": single})) == ["single"]
@@ -208,7 +231,13 @@ def test_a_server_that_gives_no_answer_is_mute_or_lame(hostile: Any, verdict: st
         findings = found(zone(), both(one, other))  # type: ignore[arg-type]
     assert words(findings) == [verdict]
     assert "ns2.example.com [198.51.100.1]" in findings[0].because
-    assert len(bad.asked) <= 4
+
+
+def test_a_mute_server_is_asked_one_question() -> None:
+    with HostileNames(served(SERVED)) as good, HostileNames(lambda question: None) as mute:
+        one, other = (DnsLookup([server_from(s.address)], lifetime=0.3, recursive=False) for s in (good, mute))
+        found(zone(), both(one, other))  # type: ignore[arg-type]
+    assert set(mute.asked) == {"example.com. IN SOA"}
 
 
 def test_when_no_server_answers_nothing_is_known_of_the_zone() -> None:

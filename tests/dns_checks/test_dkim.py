@@ -148,6 +148,13 @@ def test_a_key_that_nobody_could_answer_for_is_unknown_and_not_missing() -> None
     assert "SERVFAIL" in finding.because
 
 
+def test_an_alias_that_never_ends_is_certainly_no_key() -> None:
+    loop: Any = Unknown(trouble=Trouble.LOOP, because="its aliases (CNAME) never end")
+    finding = checked({AT: loop})
+    assert (finding.verdict, finding.severity) == ("missing", Severity.CRITICAL)
+    assert "never ends" in finding.because
+
+
 def test_two_records_are_no_key() -> None:
     finding = checked({AT: [f"v=DKIM1; p={FINE}", f"v=DKIM1; p={WEAK}"]})
     assert (finding.verdict, finding.severity) == ("duplicate", Severity.CRITICAL)

@@ -86,6 +86,12 @@ def test_an_unknown_answer_is_not_a_missing_one() -> None:
     assert "the address of mx2.example.com" in host.because
 
 
+def test_an_alias_that_never_ends_is_named() -> None:
+    loop = Unknown(trouble=Trouble.LOOP, because="its aliases (CNAME) never end")
+    (finding,) = found(mx(*THREE, **{"mx2.example.com A": loop, "mx2.example.com AAAA": loop}))
+    assert (finding.verdict, finding.severity) == ("loop", Severity.CRITICAL)
+
+
 def test_a_null_mx_alone_takes_no_mail_and_mixed_it_is_a_mistake() -> None:
     (alone,) = found(mx((0, "")))
     assert (alone.verdict, alone.severity) == ("null", Severity.CRITICAL)

@@ -158,6 +158,17 @@ def test_a_delegated_domain_is_asked_for_at_its_own_servers(room: Room) -> None:
     assert words(findings) == ["lame"]
 
 
+def test_what_the_zone_above_refers_to_is_compared_with_what_the_zone_names(room: Room) -> None:
+    delegation = DELEGATION.replace("mail NS ns2.mail", "mail NS ns1") + "ns1 A 203.0.113.1\n@ NS ns1\n"
+    parent = room.serve(example_test=zone_text("example.test", delegation))
+    child = room.serve(mail_example_test=zone_text("mail.example.test", SERVERS + "@ MX 10 mx\nmx A 192.0.2.10\n"))
+    servers = seen_at(ns1=child, ns2=child) | {"203.0.113.1": parent.server}
+    findings = authority("mail.example.test", room.resolve(example_test=parent, mail_example_test=child), servers)
+    assert words(findings) == ["lame", "delegation", "delegation"]
+    assert "refers to ns1.example.test too, which mail.example.test does not name" in findings[1].because
+    assert "ns2.mail.example.test serves mail.example.test" in findings[2].because
+
+
 def test_a_name_below_the_zone_is_checked_in_its_zone(room: Room) -> None:
     zone = room.serve(example_test=zone_text("example.test", SERVERS + MAIL + 'news TXT "v=spf1 -all"\n'))
     (finding,) = authority("news.example.test", room.resolve(example_test=zone), seen_at(ns1=zone, ns2=zone))
