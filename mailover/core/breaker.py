@@ -90,6 +90,8 @@ class Burst:
     """When the next confirmation starts, None when all have started."""
     remaining: int
     spacing: timedelta
+    witness_at: datetime | None = None
+    """Start of the first attempt after `since` that somebody else answered: proof for the run of an overdue probe."""
     expires_at: datetime
 
 

@@ -234,13 +234,14 @@ def _spared(draft: Draft, burst: Burst) -> Burst:
 def _longer(draft: Draft, breaker: Breaker, seen: Observation, failure: Failure) -> Run:
     run, burst = breaker.runs.get(failure.depth), breaker.burst
     if run is None or run.failure.stage is Stage.ARRIVE:
-        overdue = burst is not None and seen.started_at <= burst.since <= seen.finished_at
-        since = burst.since if burst is not None and overdue else seen.finished_at
+        since, witness_at = seen.finished_at, None
+        if burst is not None and seen.started_at <= burst.since <= seen.finished_at:  # it was overdue
+            since, witness_at = burst.since, burst.witness_at
         return Run(
             depth=failure.depth,
             since=since,
             begun_at=seen.started_at,
-            witness_at=sight.first_witness(draft, breaker.provider, since),
+            witness_at=witness_at or sight.first_witness(draft, breaker.provider, since),
             length=1,
             replied=int(not failure.silent),
             same=1,

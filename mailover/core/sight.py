@@ -32,11 +32,13 @@ def first_witness(draft: Draft, provider: str, since: datetime) -> datetime | No
 
 
 def bear_witness(draft: Draft, witness: str | None, begun_at: datetime) -> None:
-    """Somebody answered an attempt begun at `begun_at`: silent runs and verifications of the others note the first."""
+    """Somebody answered an attempt begun at `begun_at`: whatever the others have under way notes the first."""
     for breaker in list(draft.breakers.values()):
-        if breaker.provider == witness or not (breaker.runs or breaker.verification):
+        if breaker.provider == witness or not (breaker.runs or breaker.burst or breaker.verification):
             continue
-        noted = breaker
+        noted, burst = breaker, breaker.burst
+        if burst is not None and burst.witness_at is None and begun_at >= burst.since:
+            noted = replace(noted, burst=replace(burst, witness_at=begun_at))
         for depth, run in breaker.runs.items():
             if run.witness_at is None and begun_at >= run.since:
                 noted = replace(noted, runs={**noted.runs, depth: replace(run, witness_at=begun_at)})

@@ -164,3 +164,13 @@ def test_failing_back_waits_for_the_store() -> None:
         story.because(EventType.STORAGE_RECOVERED)
         == "the store can be written again; what happened meanwhile is recorded"
     )
+
+
+def test_who_answered_while_a_probe_was_overdue_stays_its_witness_though_newer_answers_follow() -> None:
+    story = Story("ab").later(30).overdue("a")
+    story.later(0.1).sees("b", purpose=Purpose.CANDIDATE)
+    story.later(4.4).sees("b")
+    story.later(0.5).sees("a", SILENT, took=10)
+    story.later(7).sees("a", SILENT, took=10, purpose=Purpose.CONFIRM)
+    story.later(2).sees("a", SILENT, took=10, purpose=Purpose.CONFIRM)
+    assert (story.state("a"), story.flag.provider) == (OPEN, "b")
