@@ -9,8 +9,9 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from samples import first_fleet
+from samples import NOON, first_fleet
 
+from mailover.core.scoring import Sample
 from mailover.errors import StorageError
 from mailover.storage import schema
 from mailover.storage.database import Database
@@ -139,3 +140,17 @@ def test_a_file_in_a_directory_not_yet_there_is_made(tmp_path: Path) -> None:
     open_store(f"sqlite:///{tmp_path}/var/lib/mailover.db").close()
     with closing(sqlite3.connect(tmp_path / "var/lib/mailover.db")) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_store_of_the_first_schema_keeps_its_health_log(url: str) -> None:
+    database = Database(url)
+    schema.upgrade(database, target="0001")
+    row = "'ses', 'port', {truth}, {truth}, 1, 0.25, '2026-11-21T12:00:00.000000+00:00', '{{}}'"
+    with database.writing() as connection:
+        truth = "1" if database.dialect == "sqlite" else "true"
+        columns = "provider, kind, scheduled, ok, count, seconds, at, body"
+        connection.exec_driver_sql(f"INSERT INTO observations ({columns}) VALUES ({row.format(truth=truth)})")
+    database.close()
+    store = open_store(url)
+    assert store.tallies(NOON)["ses"].checks == Sample(tries=1, ok=1)
+    store.close()

@@ -10,7 +10,10 @@ from samples import NOON, at, event, first_fleet, incident, next_fleet, probed, 
 from mailover.core.events import Event
 from mailover.core.fleet import Incident
 from mailover.core.observations import Observation
+from mailover.core.policy import Policy
+from mailover.core.providers import Provider, Stream
 from mailover.core.scoring import Sample
+from mailover.service import Service
 from mailover.storage.sql import SqlStore
 from mailover.storage.store import Retention, Store, Tally
 
@@ -146,3 +149,42 @@ def test_a_clock_that_was_wrong_for_hours_loses_no_hour(store: Store, ahead: tim
     counted = flat(store.tallies(NOON)["ses"])
     tidied(store, at(6 * 3600))
     assert flat(store.tallies(NOON)["ses"]) == counted
+
+
+class HandClock:
+    """Time moves when the test says so."""
+
+    at = NOON + 8 * DAY
+
+    def now(self) -> datetime:
+        return self.at
+
+    def wall(self) -> datetime:
+        return self.at
+
+
+def a_service(store: Store) -> Service:
+    names = ("postmark", "sendgrid", "ses")
+    policy = Policy(
+        providers={name: Provider(name=name, host=f"smtp.{name}.example", port=587) for name in names},
+        streams={"transactional": Stream(name="transactional", providers=names)},
+    )
+    return Service(store=store, policy=policy, default_stream="transactional", clock=HandClock(), identity="abc")
+
+
+def test_the_service_tidies_until_nothing_is_left_or_it_is_told_to_stop(store: Store) -> None:
+    write(store, seen=some_hours(24))
+    service = a_service(store)
+    service.tidy(lambda: False)
+    assert len(store.observations(limit=1000).items) == 168
+    service.tidy()
+    assert store.observations().items == ()
+    assert store.tallies(NOON)["ses"].checks.tries == 144
+
+
+def test_a_store_that_fails_while_it_is_tidied_stops_nobody(store: SqlStore, caplog: pytest.LogCaptureFixture) -> None:
+    service = a_service(store)
+    with store._database.writing() as connection:
+        connection.execute(sa.text("ALTER TABLE hours RENAME TO days"))
+    service.tidy()
+    assert "the logs were not tidied" in caplog.text
