@@ -1,9 +1,9 @@
 """Active probing alone, beside HAProxy's SMTP check in the same run: how long until a broken provider is left.
 
 The same fault at the same moment is met by five accounts of the agent and by twenty servers in each of two HAProxys,
-one as cautious as the agent (fall 3) and one without any caution (fall 1), all at their own phases. Then what HAProxy is
-not asked for: a silent server within its bound, and a password that is refused; and healthy probing without a false
-alarm, for a minute, with `--hour` for an hour.
+one as cautious as the agent (fall 3) and one without caution (fall 1), all at their own phases. Then what HAProxy is not
+asked for: a silent server within its bound, a password that is refused; and healthy probing without a false alarm, for
+a minute, with `--hour` for an hour.
 """
 
 import csv
