@@ -1,8 +1,8 @@
 """Active probing alone, beside HAProxy's SMTP check in the same run: how long until a broken provider is left.
 
-The same fault at the same moment is met by five accounts of the agent and by twenty servers in each of two HAProxys,
-one as cautious as the agent (fall 3) and one without caution (fall 1), all at their own phases. Then what HAProxy is not
-asked for: a silent server within its bound, a password that is refused; and healthy probing without a false alarm, for
+Five accounts of the agent and twenty servers in each of two HAProxys meet the same fault at the same moment, all at
+their own phases: one HAProxy is as cautious as the agent (fall 3), one has no caution (fall 1). Then what HAProxy does
+not see: a silent server within its bound, a password that is refused; and healthy probing without a false alarm, for
 a minute, with `--hour` for an hour.
 """
 
