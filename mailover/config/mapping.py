@@ -138,4 +138,5 @@ def _alerts(settings: Settings) -> AlertPolicy:
         untried_after=alerts.untried_after,
         failovers_a_day=alerts.failovers_a_day,
         remind_every=alerts.remind_every,
+        dns_unknown_after=settings.dns.unknown_after if settings.dns else AlertPolicy().dns_unknown_after,
     )

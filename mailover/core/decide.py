@@ -4,10 +4,10 @@ Pure. `now` is given, ids are numbered by the fleet, and nothing here knows a cl
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from mailover.core import (
+    dns_watch,
     flags,
     hearing,
     judging,
@@ -91,7 +91,7 @@ def _hear(draft: Draft, item: Heard | Command) -> None:
         case StoreSeen():
             _hear_store(draft, item)
         case DnsVerdict():
-            _hear_dns(draft, item)
+            dns_watch.hear(draft, item)
         case AgentStarted():
             _start(draft)
         case AgentResumed():
@@ -116,12 +116,6 @@ def _hear_store(draft: Draft, seen: StoreSeen) -> None:
         seconds = round((draft.now - failing).total_seconds(), 3)
         because = "the store can be written again; what happened meanwhile is recorded"
         draft.emit(EventType.STORAGE_RECOVERED, "agent", Severity.INFO, because, seconds=seconds)
-
-
-def _hear_dns(draft: Draft, verdict: DnsVerdict) -> None:
-    breaker = draft.breakers.get(verdict.provider)
-    if breaker is not None and breaker.dns != verdict.verdict:
-        draft.put(replace(breaker, dns=verdict.verdict))
 
 
 def _judge(draft: Draft, provider: str) -> None:

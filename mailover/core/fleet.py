@@ -137,6 +137,22 @@ class Mailbox:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DnsStanding:
+    """What is known of a domain's DNS, by itself or for one provider."""
+
+    verdict: str
+    """The last known one."""
+    because: str
+    known_at: datetime | None = None
+    """When that was; None: never."""
+    heard_at: datetime
+    silent_since: datetime | None = None
+    """Since when the DNS has given no answer."""
+    broken: bool = False
+    """People were told that it is broken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """From the first failing signal to the recovery; belongs to one provider, or to the agent."""
 
@@ -197,6 +213,8 @@ class Fleet:
     events: int = 0
     """How many events were ever made; numbers the next one."""
     incidents_made: int = 0
+    dns: Mapping[str, DnsStanding] = field(default_factory=dict)
+    """By domain, and by domain and provider with a slash between."""
     reminded_at: datetime | None = None
     """When people were last reminded of incidents that nobody acknowledged."""
 

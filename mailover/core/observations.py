@@ -263,8 +263,16 @@ class DnsVerdict:
     """What the DNS checks say of a provider: `both`, `dkim_only`, `spf_only`, `none`, `unknown`."""
 
     provider: str
+    """Empty: the domain's own DNS, which is `both` or `none` whoever sends."""
     verdict: str
     at: datetime
+    domain: str = ""
+    """The From domain; without it nobody is told."""
+    because: str = ""
+    silent: bool = False
+    """Unknown because the DNS did not answer: the last known verdict holds."""
+    decides: bool = True
+    """Whether it is the domain that the provider sends for, which `require_dns` goes by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

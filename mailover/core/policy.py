@@ -90,6 +90,8 @@ class AlertPolicy:
     failovers_a_day: int = 5
     remind_every: timedelta = 30 * _MINUTE
     """Zero: never."""
+    dns_unknown_after: timedelta = 6 * _HOUR
+    """How long the DNS may give no answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
