@@ -119,7 +119,7 @@ def _faults(dmarc: Dmarc) -> Iterator[Finding]:
     if record is None:
         return
     for problem in record.problems:
-        yield _finding(dmarc, "malformed", Severity.WARNING, f"in the DMARC record of {dmarc.found_at} {problem}")
+        yield _finding(dmarc, "flawed", Severity.WARNING, f"in the DMARC record of {dmarc.found_at} {problem}")
     obsolete = obsolete_tags(record)
     if obsolete:
         named = ", ".join(f"{name}=" for name in obsolete)

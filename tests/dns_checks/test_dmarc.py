@@ -198,6 +198,12 @@ def test_what_is_wrong_in_a_record_is_said(text: str, problem: str) -> None:
     assert any(problem in each for each in read_record(text).problems)
 
 
+def test_a_flaw_beside_a_sound_policy_is_a_warning() -> None:
+    findings = found(dns(example__com=[f"v=DMARC1; p=reject; adkim=x; {REPORTS}"]))
+    assert [(each.verdict, each.severity) for each in findings] == [("reject", None), ("flawed", Severity.WARNING)]
+    assert findings[1].because == "in the DMARC record of example.com adkim= must be r or s"
+
+
 def test_a_wrong_policy_means_none_with_reports_and_nothing_without() -> None:
     with_reports = dmarc_of(dns(example__com=["v=DMARC1; p=rejekt; rua=mailto:a@example.com"]), "example.com")
     assert with_reports.policy is Policy.NONE
