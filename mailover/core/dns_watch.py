@@ -64,10 +64,9 @@ def _silent(draft: Draft, verdict: DnsVerdict, before: DnsStanding | None) -> Dn
     lasted = draft.now - since >= draft.policy.alerts.dns_unknown_after
     if lasted and not standing.broken:
         known = _last_known(standing, draft.now)
-        because = (
-            f"for {span_words(draft.now - since)} nobody knows the DNS of {verdict.domain}{known}: {verdict.because}"
-        )
-        _emit_broken(draft, verdict, because, Severity.WARNING)
+        span = span_words(draft.now - since)
+        because = f"for {span} nobody knows the DNS of {verdict.domain}{known}: {verdict.because}"
+        _emit(draft, EventType.DNS_BROKEN, Severity.WARNING, verdict, because)
     return replace(standing, silent_since=since, heard_at=draft.now, broken=standing.broken or lasted)
 
 
