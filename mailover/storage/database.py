@@ -62,8 +62,8 @@ class Database:
             pool_timeout=_PATIENCE,
             connect_args=_CONNECT_ARGUMENTS[self.dialect],
         )
-        self.damage: str | None = None
-        """What was set aside before this database began."""
+        self.aside: Path | None = None
+        """The damaged file in whose place this one began."""
         self._patience = float(_PATIENCE)
         self._turn = threading.Lock()
         self._gate = threading.Lock()

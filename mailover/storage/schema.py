@@ -55,8 +55,7 @@ def set_aside_if_damaged(database: Database) -> None:
         return
     database.close()
     aside = database.file.with_name(f"{database.file.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}")
-    database.damage = f"{database.file.name} was damaged and is set aside as {aside.name}; a new one begins"
-    _log.critical("the store %s", database.damage)
+    _log.critical("the store %s is damaged: it is set aside as %s, and a new one begins", database.file, aside.name)
     try:
         for suffix in ("", "-wal", "-shm"):
             part = Path(f"{database.file}{suffix}")
@@ -64,6 +63,7 @@ def set_aside_if_damaged(database: Database) -> None:
                 part.rename(f"{aside}{suffix}")
     except OSError as error:
         raise StorageError(f"the damaged store could not be set aside: {error}") from error
+    database.aside = aside
     database.create_file()
 
 

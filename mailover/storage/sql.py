@@ -13,6 +13,7 @@ from mailover.errors import StorageError
 from mailover.storage import fleet_rows, keepsakes, logs, outbox, rollups, schema
 from mailover.storage.database import Database, storable
 from mailover.storage.hook_rows import HookRows
+from mailover.storage.salvage import salvage
 from mailover.storage.store import (
     Backlog,
     Delivery,
@@ -39,7 +40,8 @@ class SqlStore:
     @property
     def damage(self) -> str | None:
         """What was set aside."""
-        return self._database.damage
+        aside = self._database.aside
+        return None if aside is None else f"it was damaged and is set aside as {aside.name}; a new one begins"
 
     # -- the fleet ------------------------------------------------------------------------------------------------
 
@@ -247,6 +249,8 @@ def open_store(url: str) -> SqlStore:
     database = Database(url)
     try:
         schema.upgrade(database)
+        if database.aside is not None:
+            salvage(database.aside, database)
     except BaseException:
         database.close()
         raise

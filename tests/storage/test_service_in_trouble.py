@@ -293,7 +293,7 @@ def test_a_damaged_store_is_an_alert_and_the_new_one_works(file: Path, clock: Ha
     service.stop()
     failing, recovered = (e for e in stored(store) if e.subject == "agent" and e.type is not EventType.AGENT_STARTED)
     assert (failing.type, recovered.type) == (EventType.STORAGE_FAILING, EventType.STORAGE_RECOVERED)
-    assert "was damaged and is set aside as mailover.db.damaged-" in failing.because
+    assert "it was damaged and is set aside as mailover.db.damaged-" in failing.because
     store.close()
 
 

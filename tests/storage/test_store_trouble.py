@@ -5,11 +5,12 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from postgres import Postgres
-from samples import at, event, first_fleet, next_fleet
+from samples import at, event, first_fleet, next_fleet, probed
 
 from mailover.errors import StorageError
 from mailover.storage.sql import SqlStore, open_store
@@ -119,6 +120,32 @@ def test_a_damaged_database_is_set_aside_with_its_log(sqlite_url: str, file: Pat
     store.commit(fleet, None)
     store.close()
     assert len(list(file.parent.glob("mailover.db.damaged-*"))) == 1
+
+
+def test_what_matters_is_saved_from_a_store_with_a_damaged_page(sqlite_url: str, file: Path) -> None:
+    store = open_store(sqlite_url)
+    fleet = next_fleet(first_fleet(), events=400)
+    store.commit(first_fleet(), None)
+    seen = [replace(probed("ses", n), facts={"text": "x" * 900}) for n in range(300)]
+    happened = [event(n, text="y" * 50) for n in range(1, 400)]
+    store.commit(fleet, first_fleet(), events=happened, observations=seen, endpoints=lambda _event: ["slack"])
+    store.add_token("app", "0" * 64, ["read"], at(0))
+    with store._database.reading() as connection:
+        root = connection.exec_driver_sql("SELECT rootpage FROM sqlite_master WHERE name = 'observations'").scalar_one()
+    store.close()
+    with file.open("r+b") as raw:
+        raw.seek(4096 * (root - 1))
+        raw.write(b"\xff" * 4096)
+    store = open_store(sqlite_url)
+    saved = store.load()
+    assert saved is not None
+    assert (saved.version, saved.streams) == (fleet.version, fleet.streams)
+    assert saved.events > 400
+    assert [token.name for token in store.tokens()] == ["app"]
+    assert store.events(limit=1000).items == tuple(happened)
+    assert [each.pending for each in store.backlogs()] == [399]
+    assert store.observations().items == ()
+    store.close()
 
 
 def test_a_server_that_forgot_its_connections_is_dialled_again(postgres: Postgres | None, postgres_url: str) -> None:
