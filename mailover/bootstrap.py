@@ -17,6 +17,9 @@ from agent.self_check import Reference
 from mailover.alerts import assembly
 from mailover.alerts.dead_man import DeadMan
 from mailover.alerts.dispatcher import Dispatcher
+from mailover.alerts.hooks import HookSender
+from mailover.alerts.hooks_pool import HookPool
+from mailover.alerts.posting import Poster
 from mailover.clock import Clock, SystemClock
 from mailover.config import Settings
 from mailover.config.mapping import credentials, endpoint, next_credentials, policy, retention
@@ -30,6 +33,7 @@ from mailover.secrets import mask
 from mailover.service import Service, Snapshot
 from mailover.smtp import Credentials, Endpoint
 from mailover.smtp.endpoint import TlsMode
+from mailover.storage.roster import Roster
 from mailover.storage.sql import SqlStore, open_store
 from webhooks.app import create_app
 from webhooks.auth import Gate, Token, token
@@ -125,20 +129,29 @@ class House:
         self._reload_wanted = threading.Event()
         self._stopped = False
         self.store = store
+        self._roster = Roster(store.hooks, clock, assembly.hooks(settings), settings.server.webhook_allow)
         self.service = Service(
             store=store,
             policy=policy(settings),
             default_stream=settings.default_stream,
             clock=clock,
             identity=secrets.token_hex(3),
-            endpoints=lambda event: assembly.routes(self._settings, event),
+            endpoints=lambda event: (*assembly.routes(self._settings, event), *self._roster.routes(event)),
             keep=retention(settings),
         )
         self._gate = Gate(_tokens(settings), store.tokens, loopback=listen.loopback)
         source = f"mailover/{settings.server.instance}"
-        app = create_app(self.service, self._gate, source=source, mask=lambda text: _masked(self._settings, text))
+        app = create_app(
+            self.service,
+            self._gate,
+            source=source,
+            mask=lambda text: _masked(self._settings, text),
+            roster=self._roster,
+        )
         self.agent = self._agent(settings)
         self.dispatcher = Dispatcher(assembly.couriers(settings, store, clock))
+        sender = HookSender(source, clock, Poster(resolver=resolver(settings)))
+        self._hooks = HookPool(self._roster, sender, clock)
         self._dead_man = assembly.dead_man(settings, clock)
         self.api = ApiServer(app, listen.host, listen.port)
         self.service.listen(self._hear_decision)
@@ -191,6 +204,7 @@ class House:
         self.dispatcher.stop()
         self.dispatcher = Dispatcher(couriers)
         self.dispatcher.start()
+        self._roster.use(assembly.hooks(settings), settings.server.webhook_allow)
         self._ping_from_now(assembly.dead_man(settings, self._clock))
 
     def _agent(self, settings: Settings) -> Agent:
@@ -225,6 +239,7 @@ class House:
             self._dead_man.start()
         self.service.start()
         self.dispatcher.start()
+        self._hooks.start()
 
     def _stop_watching(self) -> None:
         with self._reloading:
@@ -233,6 +248,7 @@ class House:
         self.service.stop()
         self._ping_from_now(None)
         self.dispatcher.stop()
+        self._hooks.stop()
         self.store.close()
 
     def _ping_from_now(self, dead_man: DeadMan | None) -> None:
@@ -247,6 +263,7 @@ class House:
             _events.log(_LEVELS[event.severity], "%s: %s", event.type, event.because)
         if decision.events:
             self.dispatcher.wake()
+            self._hooks.wake()
         if (dead_man := self._dead_man) is not None:
             dead_man.hear_decision(snapshot, decision)
         self._supervisor.feed()

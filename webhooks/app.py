@@ -17,6 +17,7 @@ from werkzeug.exceptions import HTTPException
 
 from mailover.errors import NotFoundError, RefusedError, StorageError, UnavailableError
 from mailover.service import Service
+from mailover.storage.roster import Roster
 from webhooks import (
     active,
     description,
@@ -31,6 +32,7 @@ from webhooks import (
     repeats,
     reports,
     streams,
+    subscriptions,
 )
 from webhooks.answers import problem
 from webhooks.auth import Caller, Gate
@@ -52,6 +54,7 @@ BLUEPRINTS: tuple[APIBlueprint, ...] = (
     events.blueprint,
     failovers.blueprint,
     observations.blueprint,
+    subscriptions.blueprint,
     mailbox.blueprint,
     health.blueprint,
     metrics.blueprint,
@@ -88,17 +91,19 @@ def create_app(
     mask: Callable[[str], str] = str,
     seats: int = SEATS,
     rates: Rates | None = None,
+    roster: Roster | None = None,
 ) -> Application:
     """The application over a service. Its `Parts` follow the store in a thread until they are closed.
 
     `source` is what events name as theirs, `mask` takes secrets out of foreign text, `seats` is how many may wait,
-    `rates` how often one caller may report.
+    `rates` how often one caller may report, `roster` has the receivers of outgoing webhooks.
     """
     app = Application(__name__, doc_ui=False, validation_error_callback=_invalid, static_folder=None)
     app.config.update(PROPAGATE_EXCEPTIONS=False, PROVIDE_AUTOMATIC_OPTIONS=False)
     app.url_map.merge_slashes = False
     feed = Feed(service.store, source)
-    follower = Follower(service, gate.refresh, feed.refresh)
+    roster = roster or Roster(service.store.hooks, service.clock)
+    follower = Follower(service, gate.refresh, feed.refresh, roster.refresh)
     room = WaitingRoom(service, seats)
     app.extensions[EXTENSION] = Parts(
         service=service,
@@ -107,6 +112,7 @@ def create_app(
         feed=feed,
         follower=follower,
         rates=rates or Rates(),
+        roster=roster,
         source=source,
         mask=mask,
     )

@@ -4,11 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints
 
-from mailover.core.events import EventType
+from mailover.core.events import EventType, Severity
 from mailover.core.observations import ProbeKind, Stage
 
 Name = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=100)]
 Words = Annotated[str, StringConstraints(strict=True, max_length=500)]
+_WHSEC = r"^whsec_(?:[A-Za-z0-9+/]{4}){8,21}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
 LONGEST_PIN_MINUTES = 7 * 24 * 60
 
 
@@ -39,6 +40,12 @@ class IncidentPath(BaseModel):
     incident: str
 
 
+class SubscriptionPath(BaseModel):
+    """A subscription's id, or the name of a webhook of the config, in the path."""
+
+    subscription: str
+
+
 class Paging(BaseModel):
     """Where a list goes on."""
 
@@ -59,6 +66,13 @@ class FailoverQuery(Paging):
     """Which failovers."""
 
     stream: str | None = Field(None, max_length=100)
+
+
+class DeliveryQuery(BaseModel):
+    """Which deliveries; they come newest first."""
+
+    limit: int = Field(100, ge=1, le=500)
+    after: int | None = Field(None, ge=0, lt=2**62, description="The `next` of the list before.")
 
 
 class ObservationQuery(Paging):
@@ -137,3 +151,36 @@ class Arrival(Asked):
     nonce: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
     folder: Annotated[str, StringConstraints(strict=True, max_length=200)] = ""
     headers: dict[str, Annotated[str, StringConstraints(strict=True, max_length=8000)]] = Field(default_factory=dict)
+
+
+class SubscriptionFilter(Asked):
+    """What a receiver wants to hear of; a part left out admits everything."""
+
+    stream: Name | None = None
+    provider: Name | None = None
+    severity: Severity | None = Field(None, description="At least this severe.")
+
+
+class SubscriptionRequest(Asked):
+    """Register a receiver of events; the same URL and events again change the one there is."""
+
+    url: Annotated[str, StringConstraints(strict=True, min_length=8, max_length=2000)]
+    events: list[EventType] = Field(default_factory=list, max_length=100, description="None listed means all.")
+    filter: SubscriptionFilter = Field(default_factory=SubscriptionFilter)
+    secret: Annotated[str, StringConstraints(strict=True, pattern=_WHSEC)] | None = Field(
+        None, description='"whsec_" and base64 of 24 to 64 bytes; made and told once when left out.'
+    )
+    once: StrictBool = Field(False, description="End with the first delivery.")
+    expires: AwareDatetime | None = None
+
+
+class SubscriptionPatch(Asked):
+    """Switch a receiver on again that answered 410."""
+
+    enabled: Literal[True]
+
+
+class Replay(Asked):
+    """Which event to send anew; without one, all that were given up."""
+
+    event: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)] | None = None

@@ -73,6 +73,8 @@ def scope_of(method: str, path: str) -> Scope | None:
         return Scope.METRICS
     if path == "/v1/reports" or path.startswith("/v1/mailbox/"):
         return Scope.REPORT
+    if path == "/v1/subscriptions" or path.startswith("/v1/subscriptions/"):
+        return Scope.OPERATE
     return Scope.READ if method in {"GET", "HEAD"} else Scope.OPERATE
 
 

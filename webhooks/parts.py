@@ -7,6 +7,7 @@ from http import HTTPStatus
 from flask import Response, current_app, g
 
 from mailover.service import Service
+from mailover.storage.roster import Roster
 from mailover.storage.store import Store
 from webhooks.answers import Answer
 from webhooks.auth import Caller, Gate
@@ -28,6 +29,8 @@ class Parts:
     feed: Feed
     follower: Follower
     rates: Rates
+    roster: Roster
+    """The receivers of outgoing webhooks."""
     source: str
     """The `source` of events, a URI reference."""
     mask: Callable[[str], str]

@@ -1,5 +1,6 @@
 """From the settings to everything that tells people: which event goes where, and who carries it there."""
 
+from mailover.addresses import Reach
 from mailover.alerts.apprise_channel import AppriseChannel, endpoint_name, installed
 from mailover.alerts.courier import Courier
 from mailover.alerts.dead_man import DeadMan
@@ -11,7 +12,9 @@ from mailover.alerts.slack import PACE, Slack, SlackAccount
 from mailover.clock import Clock
 from mailover.config import Settings
 from mailover.core.events import Event
+from mailover.core.interest import Interest
 from mailover.errors import ConfigError
+from mailover.storage.roster import Hook
 from mailover.storage.store import Store
 
 _SLACK = "slack"
@@ -36,6 +39,27 @@ def couriers(settings: Settings, store: Store, clock: Clock) -> list[Courier]:
     links = Links(runbook=settings.alerts.runbook_url, home=settings.server.public_url)
     made = [Courier(endpoint_name(url), AppriseChannel(url, clock, links=links), store, clock) for url in urls]
     return [*_slack(settings, store, clock, links), *made]
+
+
+def hooks(settings: Settings) -> tuple[Hook, ...]:
+    """The receivers of outgoing webhooks that the config names."""
+    return tuple(
+        Hook(
+            name=name,
+            url=each.url,
+            secret=each.secret,
+            old_secret=each.old_secret,
+            interest=Interest(
+                events=each.events, streams=each.streams, providers=each.providers, severity=each.severity
+            ),
+            reach=Reach(private=each.allow_private),
+            header=each.header,
+            timeout=each.timeout,
+            max_age=each.max_age,
+            latest_only=each.latest_only,
+        )
+        for name, each in settings.webhooks.items()
+    )
 
 
 def dead_man(settings: Settings, clock: Clock) -> DeadMan | None:

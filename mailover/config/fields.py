@@ -27,6 +27,8 @@ _WEB_ADDRESS = re.compile(r"https?://[^\s/@?#]+([/?]\S*)?")
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _EHLO_NAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 _CHANNEL = re.compile(r"[CGD][A-Z0-9]{8,}")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+_OUR_HEADERS = {"host", "content-type", "content-length", "connection", "transfer-encoding", "idempotency-key"}
 _SHORTEST_TOKEN = 32
 _SIGNING_BYTES = range(24, 65)
 
@@ -208,6 +210,22 @@ def _signing_secret(secret: Secret) -> Secret:
     return secret
 
 
+def _header(secret: Secret) -> Secret:
+    name, _, value = secret.reveal().partition(":")
+    if not _HEADER.fullmatch(name) or not value.strip() or not value.isprintable() or not value.isascii():
+        raise ValueError('must be one header, such as "X-Token: abc"')
+    if name.lower() in _OUR_HEADERS or name.lower().startswith("webhook-"):
+        raise ValueError("is a header that mailover sets itself")
+    return secret
+
+
+def _network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(str(value), strict=False)
+    except ValueError:
+        raise ValueError('must be networks, such as "10.0.0.0/8", or single addresses') from None
+
+
 def _readable(path: Path) -> Path:
     try:
         with path.open("rb"):
@@ -266,6 +284,8 @@ Zone = Annotated[ZoneInfo, PlainValidator(_zone), _AS_TEXT]
 HiddenText = Annotated[Secret, PlainValidator(_secret)]
 TokenText = Annotated[Secret, PlainValidator(_secret), AfterValidator(_token)]
 SigningSecret = Annotated[Secret, PlainValidator(_secret), AfterValidator(_signing_secret)]
+FixedHeader = Annotated[Secret, PlainValidator(_secret), AfterValidator(_header)]
+IpNetwork = Annotated[ipaddress.IPv4Network | ipaddress.IPv6Network, PlainValidator(_network), _AS_TEXT]
 ReadableFile = Annotated[Path, AfterValidator(_readable)]
 EhloName = Annotated[str, AfterValidator(_ehlo_name)]
 Username = Annotated[str, AfterValidator(_username)]

@@ -10,12 +10,16 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from mailover.addresses import Reach
 from mailover.config.fields import (
     Address,
     ChannelId,
+    FixedHeader,
     HiddenText,
+    IpNetwork,
     Listen,
     Name,
+    Names,
     PositiveSpan,
     ReadableFile,
     SigningSecret,
@@ -24,10 +28,11 @@ from mailover.config.fields import (
     WebAddress,
     each_once,
 )
-from mailover.core.events import EventType
+from mailover.core.events import EventType, Severity
 from mailover.secrets import Secret
 
 _DAY = timedelta(days=1)
+_LONGEST_TIMEOUT = timedelta(seconds=30)
 _STORES = ("sqlite:///", "postgresql+psycopg://")
 
 
@@ -40,6 +45,8 @@ class ServerSettings(Table):
     """This agent's name, the source of its events."""
     public_url: WebAddress | None = None
     """How people reach this server, for links in alerts."""
+    webhook_allow: tuple[IpNetwork, ...] = ()
+    """Networks besides public addresses that webhooks registered over the API may reach, then also by plain http."""
 
 
 class StorageSettings(Table):
@@ -136,8 +143,60 @@ class WebhookSettings(Table):
     """What requests are signed with: "whsec_" and base64 of 24 to 64 bytes."""
     secret_file: Path | None = None
     """File that holds the secret."""
+    old_secret: SigningSecret | None = None
+    """The secret before it, while the receiver is being told the new one; both sign."""
+    old_secret_file: Path | None = None
+    """File that holds it."""
+    header: FixedHeader | None = None
+    """A fixed header, "Name: value", for tools that cannot verify signatures."""
+    header_file: Path | None = None
+    """File that holds it."""
     events: Annotated[tuple[EventType, ...], AfterValidator(each_once("event"))] = ()
     """The types of events to send; none listed means all."""
+    streams: Annotated[tuple[Name, ...], AfterValidator(each_once("stream"))] = ()
+    """Only events that name one of these streams; none listed means all."""
+    providers: Names = ()
+    """Only events that name one of these providers; none listed means all."""
+    severity: Severity | None = None
+    """The least severity to send: info, warning or critical."""
+    timeout: PositiveSpan = timedelta(seconds=5)
+    """How long a whole request may take; at most 30 s."""
+    max_age: PositiveSpan = _DAY
+    """Events older than this are given up; at most a day."""
+    latest_only: bool = False
+    """Whether a failover that still waits is given up once a newer one of its stream waits behind it."""
+    allow_private: bool = False
+    """Whether the receiver may be at a loopback or private address, then also by plain http."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_in_reach(cls, url: str) -> str:
+        complaint = Reach(private=True).complaint(url)
+        if complaint is not None:
+            raise ValueError(f"is refused: {complaint}")
+        return url
+
+    @field_validator("allow_private")
+    @classmethod
+    def _suits_the_url(cls, private: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - pydantic's signature
+        complaint = None if private or "url" not in info.data else Reach().complaint(info.data["url"])
+        if complaint is not None:
+            raise ValueError(f"must be true for this url: {complaint}")
+        return private
+
+    @field_validator("timeout")
+    @classmethod
+    def _ends_soon(cls, span: timedelta) -> timedelta:
+        if span > _LONGEST_TIMEOUT:
+            raise ValueError("must be at most 30 s")
+        return span
+
+    @field_validator("max_age")
+    @classmethod
+    def _is_a_day_at_most(cls, span: timedelta) -> timedelta:
+        if span > _DAY:
+            raise ValueError("must be at most 24 h, for which an event is tried")
+        return span
 
 
 class RelaySettings(Table):
