@@ -14,6 +14,7 @@ from datetime import timedelta
 
 import schedule
 
+from agent.dns_watch import DnsWatch, DnsWatched
 from agent.probes import RoundTrip, Target
 from agent.probes.prober import Prober
 from agent.self_check import Reference, ask_all
@@ -55,6 +56,7 @@ class Watched:
     references: Sequence[Reference] = ()
     round_trip: RoundTrip | None = None
     resolver: Resolver = field(default_factory=Resolver)
+    dns: DnsWatched | None = None
 
 
 class SteadyScheduler(schedule.Scheduler):
@@ -121,6 +123,7 @@ class Agent:
         self._rhythm = rhythm
         self._loop: asyncio.AbstractEventLoop | None = None
         self._prober: Prober | None = None
+        self._dns = DnsWatch(watched.dns, service) if watched.dns is not None else None
         self._asking: set[asyncio.Task[None]] = set()
         self._stopping: asyncio.Event | None = None
         self._ready = threading.Event()
@@ -137,6 +140,7 @@ class Agent:
         if self._failure is not None:
             raise self._failure
         self._service.listen(self._hear_decision)
+        self._service.dns.offer(self.check_dns if self._watched.dns is not None else None)
 
     def stop(self) -> None:
         """Stop watching; what is under way is given up."""
@@ -152,6 +156,12 @@ class Agent:
         orders = [ProbeOrder(provider=provider, probe=kind, purpose=Purpose.MANUAL) for kind in kinds]
         seen = asyncio.run_coroutine_threadsafe(self._prober.run(*orders), self._loop).result()
         return [each.observation for each in seen]
+
+    def check_dns(self, domains: Sequence[str]) -> Mapping[str, object]:
+        """Look at the DNS now and wait; what is found is heard as well. Raises NotFoundError for a strange domain."""
+        if self._loop is None or self._dns is None:
+            raise UnavailableError("the agent is not running")
+        return asyncio.run_coroutine_threadsafe(self._dns.look(domains), self._loop).result()
 
     # -- the thread -----------------------------------------------------------------------------------------------
 
@@ -207,6 +217,9 @@ class Agent:
                 self._rehearse(scheduler, name)
         if self._watched.references:
             scheduler.steadily(rhythm.references, self._look_at_references)
+        if self._watched.dns is not None:
+            self._look_at_dns()
+            scheduler.steadily(self._watched.dns.interval, self._look_at_dns)
         scheduler.steadily(_TIDY_EVERY, self._tidy)
         return scheduler
 
@@ -273,6 +286,16 @@ class Agent:
         assert self._stopping is not None  # noqa: S101 - made where the loop begins
         stopping = self._stopping
         self._keep(asyncio.to_thread(self._service.tidy, lambda: not stopping.is_set()))
+
+    def _look_at_dns(self) -> None:
+        if self._dns is not None:
+            self._keep(self._check_dns(self._dns))
+
+    async def _check_dns(self, dns: DnsWatch) -> None:
+        try:
+            await dns.look()
+        except Exception:  # noqa: BLE001 - whatever it was, the next look may fare better
+            _log.exception("the DNS checks failed")
 
     def _look_at_references(self) -> None:
         if self._watched.references:

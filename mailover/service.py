@@ -22,6 +22,7 @@ from mailover.core.fleet import Flag, Fleet, found
 from mailover.core.observations import AgentResumed, AgentStarted, Observation, ProbeKind, StoreSeen
 from mailover.core.operators import refusal
 from mailover.core.policy import Policy
+from mailover.dns_board import DnsBoard
 from mailover.errors import NotFoundError, RefusedError, StorageError, UnavailableError, VersionConflictError
 from mailover.storage.ledger import Ledger
 from mailover.storage.store import Retention, Store
@@ -112,6 +113,8 @@ class Service:
         self._thread: threading.Thread | None = None
         self._checker: Checker | None = None
         self._mailbox: MailboxInlet | None = None
+        self.dns = DnsBoard(store)
+        """The latest DNS report, and who makes one on request."""
         self._wake_at: datetime | None = None
         self._ledger = Ledger(store, endpoints, clock.now)
         fleet = self._ledger.committed or found(policy, identity, clock.now())

@@ -80,7 +80,7 @@ def _last_known(standing: DnsStanding, now: datetime) -> str:
 
 def _matters_now(draft: Draft, verdict: DnsVerdict) -> bool:
     """Whether mail goes that way at this moment, and not only on the day it is needed."""
-    return bool(draft.streams_led_by(verdict.provider)) if verdict.provider else True
+    return bool(verdict.provider and draft.streams_led_by(verdict.provider))
 
 
 def _emit(draft: Draft, kind: EventType, severity: Severity, verdict: DnsVerdict, because: str) -> None:

@@ -108,7 +108,7 @@ def test_another_domain_than_the_senders_does_not_decide_over_the_flag() -> None
 def test_a_domains_own_trouble_names_no_provider() -> None:
     house = House()
     house.hear("none", "")
-    assert house.events[0].severity is Severity.CRITICAL
+    assert house.events[0].severity is Severity.WARNING
     assert house.events[0].data == {"domain": "d.example", "verdict": "none"}
 
 
