@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Mapping
 
+from agent.dns_watch import DnsWatched
 from agent.loop import Agent, Rhythm, Watched
 from agent.probes import RoundTrip, Target
 from agent.probes.arrivals import Arrivals, Mailbox
@@ -14,6 +15,8 @@ from agent.probes.looking import Now
 from agent.probes.marks import agent_mark
 from agent.probes.webhook import WebhookMailbox
 from agent.self_check import Reference
+from dns_checks.report import Also
+from dns_checks.servers import server_from
 from mailover.alerts import assembly
 from mailover.alerts.dead_man import DeadMan
 from mailover.alerts.dispatcher import Dispatcher
@@ -22,6 +25,8 @@ from mailover.alerts.hooks_pool import HookPool
 from mailover.alerts.posting import Poster
 from mailover.clock import Clock, SystemClock
 from mailover.config import Settings
+from mailover.config.dns import Also as AlsoSetting
+from mailover.config.dns_needs import provider_needs, sender_domains
 from mailover.config.mapping import credentials, endpoint, next_credentials, policy, retention
 from mailover.config.watching import ImapSettings, MailboxKind, RoundTripSettings
 from mailover.core.decide import Decision
@@ -84,6 +89,27 @@ def watched(settings: Settings, names: Resolver, now: Now) -> Watched:
         references=[Reference(host=peer.host, port=peer.port) for peer in settings.references.tcp],
         round_trip=_round_trip(trip, settings.server.instance, names, now) if trip is not None else None,
         resolver=names,
+        dns=_watched_dns(settings),
+    )
+
+
+def _watched_dns(settings: Settings) -> DnsWatched | None:
+    dns = settings.dns
+    if dns is None:
+        return None
+    return DnsWatched(
+        domains=dns.domains,
+        providers=tuple(provider_needs(settings).values()),
+        senders=sender_domains(settings),
+        also=Also(
+            mx=AlsoSetting.MX in dns.also,
+            exchangers=dns.mx,
+            tls=AlsoSetting.TLS in dns.also,
+            addresses=tuple(str(each.network_address) for each in dns.relay_addresses),
+        ),
+        interval=dns.interval,
+        servers=tuple(server_from(str(each)) for each in settings.resolver.nameservers),
+        authorities=AlsoSetting.AUTHORITY in dns.also,
     )
 
 
