@@ -34,7 +34,7 @@ _COLOURS = {
 _WATCH_SECONDS = 2.0
 _WATCH_EVENTS = 8
 
-limit = click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many at most.")
+limit = click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="How many at most.")
 
 
 def _painted(word: str) -> Text:
@@ -70,7 +70,7 @@ def provider_table(providers: list[dict[str, Any]]) -> Table:
     table = _table("provider", "health", "breaker", "answers in", "score", "runs", "latest failure")
     for each in providers:
         runs = " ".join(f"{depth} {length}" for depth, length in each["runs"].items() if length) or "-"
-        last = each["last_failures"][0] if each["last_failures"] else None
+        last = each["last_failures"][-1] if each["last_failures"] else None
         said = f"{last['at']} {last['kind']}: {last['text']}" if last else "-"
         reliability = score(each["score"])
         answers = _seconds(each["latency"]["last_seconds"])
@@ -134,6 +134,13 @@ def _watch(api: Api) -> None:
             time.sleep(_WATCH_SECONDS)
 
 
+def _latest(api: Api, path: str, *, after: str | None = None, **choice: Any) -> dict[str, Any]:
+    """The end of a log, or what came next after an item; oldest first, as people read, either way."""
+    if after is not None:
+        return dict(api.get(path, after=after, **choice))
+    return {"items": api.get(path, newest="true", **choice)["items"][::-1], "next": None}
+
+
 def _event_line(event: dict[str, Any]) -> Text:
     kind = (event["type"], _COLOURS[event["data"]["severity"]])
     return Text.assemble(event["time"], " ", kind, f" {event['subject']}: {event['data']['because']}")
@@ -172,8 +179,8 @@ def events(
     provider: str | None,
     stream: str | None,
 ) -> None:
-    """Show the event log, oldest first."""
-    found = session.api.get("/events", limit=limit, after=after, type=type_, provider=provider, stream=stream)
+    """Show the latest of the event log, the newest last; with --after what followed that event."""
+    found = _latest(session.api, "/events", limit=limit, after=after, type=type_, provider=provider, stream=stream)
     if json_:
         print_json(found)
         return
@@ -188,8 +195,8 @@ def events(
 @pass_session
 @guarded
 def failovers(session: Session, json_: bool, limit: int, stream: str | None) -> None:
-    """Show the failover log: every change of a stream's provider, oldest first."""
-    found = session.api.get("/failovers", limit=limit, stream=stream)
+    """Show the latest of the failover log, every change of a stream's provider, the newest last."""
+    found = _latest(session.api, "/failovers", limit=limit, stream=stream)
     if json_:
         print_json(found)
         return

@@ -128,6 +128,16 @@ def test_order_failback_events_and_failovers(house: House) -> None:
     assert [event["type"] for event in only] == ["agent.started"]
 
 
+def test_logs_end_with_the_newest_however_few_are_asked_for(house: House) -> None:
+    for order in (("second", "first"), ("first", "second")):
+        assert ask(house, "streams", "order", "mail", *order).exit_code == 0
+    assert "second -> first" in ask(house, "failovers", "--limit", "1").output
+    told = json.loads(ask(house, "events", "--json").output)["items"]
+    assert json.loads(ask(house, "events", "--limit", "2", "--json").output)["items"] == told[-2:]
+    followed = json.loads(ask(house, "events", "--after", told[0]["id"], "--limit", "1", "--json").output)["items"]
+    assert followed == told[1:2]
+
+
 def test_no_agent_is_exit_code_three() -> None:
     result = run("--url", "http://127.0.0.1:1", "status")
     assert result.exit_code == 3
