@@ -49,11 +49,12 @@ def tallies(connection: sa.Connection, since: datetime) -> Mapping[str, Tally]:
     counts: defaultdict[str, _Count] = defaultdict(_Count)
     whole = hour_of(since - timedelta(microseconds=1)) + HOUR
     rolled = rolled_until(connection)
-    recent = observations.c.at >= since
     if rolled is not None and rolled > whole:
         _count_hours(connection, counts, whole, rolled)
-        recent = sa.or_(sa.and_(observations.c.at >= since, observations.c.at < whole), observations.c.at >= rolled)
-    _count_log(connection, counts, recent)
+        _count_log(connection, counts, sa.and_(observations.c.at >= since, observations.c.at < whole))
+        _count_log(connection, counts, observations.c.at >= rolled)
+    else:
+        _count_log(connection, counts, observations.c.at >= since)
     failovers, changes = _failovers(connection, since), _changes(connection, since)
     return {
         name: Tally(
@@ -81,15 +82,16 @@ def _count_hours(connection: sa.Connection, counts: Mapping[str, _Count], start:
 def _count_log(connection: sa.Connection, counts: Mapping[str, _Count], recent: sa.ColumnElement[bool]) -> None:
     o = observations.c
     sample = sa.and_(recent, o.fair, sa.or_(o.scheduled, o.kind == REPORT))
+    provider = sa.func.coalesce(o.provider, "")  # by its name SQLite would walk a whole index to group by it
     tries = sa.func.sum(o.count)
     ok = sa.func.sum(sa.case((o.ok, o.count), else_=0))
-    grouped = sa.select(o.provider, o.kind, tries, ok, sa.func.min(o.at)).where(sample).group_by(o.provider, o.kind)
-    for provider, kind, tried, good, first_at in connection.execute(grouped):
-        counts[provider].add(kind, int(tried), int(good), first_at)
+    grouped = sa.select(provider, o.kind, tries, ok, sa.func.min(o.at)).where(sample).group_by(provider, o.kind)
+    for name, kind, tried, good, first_at in connection.execute(grouped):
+        counts[name].add(kind, int(tried), int(good), first_at)
     timed = sa.select(o.provider, o.seconds).where(recent, o.scheduled, o.ok, o.kind == ProbeKind.PORT.value)
-    for provider, seconds in connection.execute(timed):
-        counts[provider].steps[step_of(seconds)] += 1
-        counts[provider].seconds += seconds
+    for name, seconds in connection.execute(timed):
+        counts[name].steps[step_of(seconds)] += 1
+        counts[name].seconds += seconds
 
 
 def _failovers(connection: sa.Connection, since: datetime) -> Mapping[str, int]:
