@@ -90,10 +90,12 @@ def hear_answer(draft: Draft, seen: Observation) -> None:
 
 
 def hear_way(draft: Draft, seen: Observation) -> None:
-    """A provider stayed silent or refused the connection, but it was reached: no port of ours is closed."""
+    """A provider did not answer; if it was reached all the same, no port of ours is closed."""
     blindness = draft.fleet.blindness
     if blindness is not None and blindness.by_port and seen.started_at >= blindness.since and egress.reached(seen):
         _regain(draft, f"{seen.provider} is reached")
+    elif draft.breakers[seen.provider].silent_since == seen.finished_at:  # a local failure starts no burst to ask them
+        draft.look_at_references = True
 
 
 def look_for_witnesses(draft: Draft, provider: str) -> None:

@@ -146,6 +146,12 @@ def test_a_resolver_that_fails_alone_blinds_as_well() -> None:
     )
 
 
+def test_whoever_falls_silent_first_has_the_references_asked_though_it_is_our_own_fault() -> None:
+    story = healthy().sees("c", OURS)
+    assert story.last.look_at_references
+    assert not story.later(1).sees("c", OURS).last.look_at_references
+
+
 def test_our_own_full_table_blinds_though_a_reference_still_answers() -> None:
     assert fallen_locally(OURS).flag.mode is Mode.BLIND
 
