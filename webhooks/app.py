@@ -21,6 +21,7 @@ from mailover.storage.roster import Roster
 from webhooks import (
     active,
     description,
+    dns,
     events,
     failovers,
     health,
@@ -56,6 +57,7 @@ BLUEPRINTS: tuple[APIBlueprint, ...] = (
     observations.blueprint,
     subscriptions.blueprint,
     mailbox.blueprint,
+    dns.blueprint,
     health.blueprint,
     metrics.blueprint,
 )

@@ -36,6 +36,8 @@ ROUTES = [
     ("GET", "/v1/events", "read"),
     ("GET", "/v1/failovers", "read"),
     ("GET", "/v1/observations", "read"),
+    ("GET", "/v1/dns", "read"),
+    ("POST", "/v1/dns/check", "operate"),
     ("POST", "/v1/reports", "report"),
     ("POST", "/v1/mailbox/ses", "report"),
     ("GET", "/metrics", "metrics"),
