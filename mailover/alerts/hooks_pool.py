@@ -8,6 +8,7 @@ import logging
 import queue
 import random
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -32,6 +33,8 @@ _BRISK_AHEAD = 3 * BRISK
 _SLOW = timedelta(seconds=1)
 _LOOK_AGAIN = timedelta(seconds=2)
 """Another agent on the same store may have put something into the outbox."""
+_MOMENT = 0.1
+"""Seconds."""
 _LEASE = timedelta(seconds=45)
 """Longer than any attempt may take."""
 
@@ -55,14 +58,15 @@ class HookPool:
         self._clock = clock
         self._dice = dice
         self._bell = threading.Event()
-        self._stopping = False
+        self._ends_at: float | None = None
         self._busy: set[str] = set()
         self._lame: set[str] = set()
         self._sent_lame: set[str] = set()
         self._resting: dict[str, datetime] = {}
         """Receivers that failed, until when; nothing else is sent to them before."""
-        self._done: queue.SimpleQueue[tuple[str, Settlement | None]] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[Delivery, Settlement | None]] = queue.SimpleQueue()
         self._unsettled: list[Settlement] = []
+        self._unsent: list[Delivery] = []
         self._store_failed = False
         self._lanes: tuple[ThreadPoolExecutor, ThreadPoolExecutor] | None = None
         self._thread = threading.Thread(target=self._run, name="mailover-webhooks", daemon=True)
@@ -81,21 +85,24 @@ class HookPool:
         self._bell.set()
 
     def stop(self, within: timedelta = timedelta(seconds=10)) -> None:
-        """Settle what has ended; what is under way or waits stays in the outbox."""
-        self._stopping = True
+        """Let the attempts under way end and settle them; what is left waits in the outbox."""
+        self._ends_at = time.monotonic() + within.total_seconds()
         self._bell.set()
         if self._lanes is None:
             return
-        self._thread.join(within.total_seconds())
+        self._thread.join(within.total_seconds() + 1)
         for lane in self._lanes:
-            lane.shutdown(wait=False, cancel_futures=True)
+            lane.shutdown(wait=False)
 
     def _run(self) -> None:
-        while not self._stopping:
+        while self._ends_at is None:
             self._bell.clear()
             wait = self._step()
             self._bell.wait(wait.total_seconds())
-        self._step(sending=False)
+        while self._busy and time.monotonic() < self._ends_at:
+            self._bell.wait(_MOMENT)
+            self._bell.clear()
+            self._step(sending=False)
 
     def _step(self, *, sending: bool = True) -> timedelta:
         """Settle what has ended and start what is due; how long nothing else is to do. Never raises."""
@@ -120,12 +127,15 @@ class HookPool:
     def _settle(self) -> None:
         """Write down what became of attempts; until it is written, their receivers get nothing else."""
         while not self._done.empty():
-            endpoint, settlement = self._done.get()
+            delivery, settlement = self._done.get()
             if settlement is None:
-                self._busy.discard(endpoint)
-                self._resting[endpoint] = self._clock.now() + _LEASE
+                self._unsent.append(delivery)
             else:
                 self._unsettled.append(settlement)
+        if self._unsent:
+            self._roster.store.release([each.seq for each in self._unsent])
+            self._busy.difference_update(each.endpoint for each in self._unsent)
+            self._unsent.clear()
         if not self._unsettled:
             return
         self._roster.store.settle(self._unsettled)
@@ -163,15 +173,15 @@ class HookPool:
     # -- one attempt, in a thread of a lane -----------------------------------------------------------------------
 
     def _attempt(self, hook: Hook, delivery: Delivery) -> None:
-        began = self._clock.now()
+        began, settlement = self._clock.now(), None
         try:
-            settlement = self._try(hook, delivery)
-        except StorageError as error:  # nothing was sent: the same again, a little later
-            settlement = None
+            if self._ends_at is None:
+                settlement = self._try(hook, delivery)
+        except StorageError as error:  # nothing was sent: the same again, when the store is back
             _log.debug("%s: %s", hook.endpoint, error)
         failed = settlement is None or settlement.error is not None
         (self._lame.add if failed or self._clock.now() - began > _SLOW else self._lame.discard)(hook.endpoint)
-        self._done.put((hook.endpoint, settlement))
+        self._done.put((delivery, settlement))
         self._bell.set()
 
     def _try(self, hook: Hook, delivery: Delivery) -> Settlement:

@@ -86,6 +86,11 @@ class HookRows:
             for each in settlements:
                 _settle(connection, each)
 
+    def release(self, seqs: Sequence[int]) -> None:
+        """Give leased rows back untried."""
+        with self._database.writing() as connection:
+            connection.execute(sa.update(rows).where(rows.c.seq.in_(seqs)).values(locked_until=None))
+
     def newer_move(self, delivery: Delivery) -> str | None:
         """A later move of the same stream that waits for the same endpoint."""
         stream = delivery.event.data.get("stream")

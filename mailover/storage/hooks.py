@@ -118,6 +118,9 @@ class HookStore(Protocol):
     def settle(self, settlements: Sequence[Settlement]) -> None:
         """Write down what became of attempts, all of it or nothing."""
 
+    def release(self, seqs: Sequence[int]) -> None:
+        """Give leased rows back untried."""
+
     def newer_move(self, delivery: Delivery) -> str | None:
         """The id of a later failover or fail-back of the same stream that waits for the same endpoint."""
 

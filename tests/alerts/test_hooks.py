@@ -1,0 +1,200 @@
+"""One attempt: what the receiver gets, how it verifies it, and where no request goes."""
+
+import base64
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cloudevents.core.bindings.http import HTTPMessage, from_structured
+from cloudevents.core.formats.json import JSONFormat
+from fake_clock import FakeClock
+from happenings import happening
+from hook_receiver import HookReceiver, Reply
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from mailover.addresses import Reach
+from mailover.alerts.hooks import AnsweredError, HookSender
+from mailover.alerts.hooks_signing import signature
+from mailover.alerts.posting import Poster
+from mailover.alerts.transport import DeliveryError
+from mailover.clock import SystemClock
+from mailover.resolve import Outcome, Resolution
+from mailover.secrets import Secret
+from mailover.storage.roster import Hook, new_signing_secret
+
+EVENT = happening(1, because="Größe überschritten ✉")
+NPM = Path(__file__).parents[1] / "node_modules" / "standardwebhooks"
+
+
+@pytest.fixture
+def receiver() -> Iterator[HookReceiver]:
+    with HookReceiver().serving() as server:
+        yield server
+
+
+def hook(url: str, **more: object) -> Hook:
+    chosen = {"secret": new_signing_secret(), "reach": Reach(private=True)} | more
+    return Hook(name="ticketing", url=url, **chosen)
+
+
+def send(to: Hook, *, poster: Poster | None = None) -> int:
+    return HookSender("mailover/here", SystemClock(), poster).send(to, EVENT)
+
+
+# -- what is sent -----------------------------------------------------------------------------------------------------
+
+
+def test_the_library_of_standard_webhooks_accepts_the_request(receiver: HookReceiver) -> None:
+    to = hook(receiver.url)
+    assert send(to) == 200
+    (request,) = receiver.requests
+    told = Webhook(to.secret.reveal()).verify(request.body.decode(), request.headers)
+    assert told == json.loads(request.body) == EVENT.body("mailover/here")
+    assert request.headers["webhook-id"] == request.headers["idempotency-key"] == EVENT.id
+
+
+def test_while_a_secret_is_replaced_receivers_with_either_accept_it(receiver: HookReceiver) -> None:
+    to = hook(receiver.url, old_secret=new_signing_secret())
+    send(to)
+    (request,) = receiver.requests
+    for secret in (to.secret, to.old_secret):
+        assert Webhook(secret.reveal()).verify(request.body.decode(), request.headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook(new_signing_secret().reveal()).verify(request.body.decode(), request.headers)
+
+
+def test_an_old_secret_signs_no_longer_than_its_time(receiver: HookReceiver) -> None:
+    until = SystemClock().now() - timedelta(seconds=1)
+    send(hook(receiver.url, old_secret=new_signing_secret(), old_secret_until=until))
+    assert len(receiver.requests[0].headers["webhook-signature"].split()) == 1
+
+
+def test_a_changed_body_is_not_accepted(receiver: HookReceiver) -> None:
+    to = hook(receiver.url)
+    send(to)
+    (request,) = receiver.requests
+    with pytest.raises(WebhookVerificationError):
+        Webhook(to.secret.reveal()).verify(request.body.decode().replace("ses", "sex"), request.headers)
+
+
+def test_each_attempt_is_signed_for_its_own_time() -> None:
+    secret = Secret("whsec_" + base64.b64encode(b"x" * 24).decode())
+    assert signature("evt_1", 1, b"{}", [secret]) != signature("evt_1", 2, b"{}", [secret])
+
+
+def test_the_library_of_npm_accepts_the_request(receiver: HookReceiver) -> None:
+    node = shutil.which("node")
+    if node is None or not NPM.exists():
+        pytest.skip("needs node, and `npm install --prefix tests standardwebhooks`")
+    to = hook(receiver.url, old_secret=new_signing_secret())
+    send(to)
+    (request,) = receiver.requests
+    script = (
+        "const {Webhook} = require(process.argv[1]); const x = JSON.parse(require('fs').readFileSync(0));"
+        "for (const s of x.secrets) console.log(new Webhook(s).verify(x.body, x.headers).id)"
+    )
+    secrets = [to.secret.reveal(), to.old_secret.reveal()]
+    told = json.dumps({"secrets": secrets, "body": request.body.decode(), "headers": request.headers})
+    done = subprocess.run([node, "-e", script, str(NPM)], input=told, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [EVENT.id, EVENT.id]
+
+
+def test_the_body_is_a_cloud_event(receiver: HookReceiver) -> None:
+    send(hook(receiver.url))
+    (request,) = receiver.requests
+    assert request.headers["content-type"] == "application/json"
+    told = from_structured(HTTPMessage(headers=request.headers, body=request.body), JSONFormat())
+    assert (told.get_id(), told.get_type(), told.get_source()) == (EVENT.id, "failover.happened", "mailover/here")
+    assert told.get_subject() == "stream/s1"
+    assert told.get_time() == EVENT.at
+
+
+def test_a_fixed_header_is_sent_for_tools_that_cannot_verify(receiver: HookReceiver) -> None:
+    send(hook(receiver.url, header=Secret("X-Token: abc:def")))
+    assert receiver.requests[0].headers["x-token"] == "abc:def"
+
+
+# -- what an answer means ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
+def test_any_two_hundred_is_success(receiver: HookReceiver, status: int) -> None:
+    receiver.always = Reply(status=status)
+    assert send(hook(receiver.url)) == status
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308, 400, 401, 403, 404, 422, 429, 500, 502, 503])
+def test_any_other_answer_is_tried_again(receiver: HookReceiver, status: int) -> None:
+    receiver.always = Reply(status=status, headers={"Location": receiver.url, "Retry-After": "7"})
+    with pytest.raises(AnsweredError, match=f"it answered {status}") as caught:
+        send(hook(receiver.url))
+    assert (caught.value.permanent, caught.value.gone) == (False, False)
+    assert caught.value.retry_after == timedelta(seconds=7)
+    assert len(receiver.requests) == 1
+
+
+def test_gone_means_for_ever(receiver: HookReceiver) -> None:
+    receiver.always = Reply(status=410)
+    with pytest.raises(AnsweredError, match="410 Gone") as caught:
+        send(hook(receiver.url))
+    assert caught.value.gone
+
+
+def test_a_receiver_that_hangs_is_left_at_its_deadline(receiver: HookReceiver) -> None:
+    receiver.always = Reply(hang=True)
+    with pytest.raises(DeliveryError, match=r"no answer from 127\.0\.0\.1: it took too long"):
+        send(hook(receiver.url, timeout=timedelta(milliseconds=300)))
+
+
+def test_an_error_holds_neither_secret_nor_path() -> None:
+    to = hook("http://127.0.0.1:1/SECRET-PATH?token=SECRET", header=Secret("X-Token: SECRET-HEADER"))
+    with pytest.raises(DeliveryError) as caught:
+        send(to)
+    assert "SECRET" not in f"{caught.value} {to!r}"
+    assert to.secret.reveal() not in f"{caught.value} {to!r}"
+
+
+# -- where no request goes --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "127.1", "0x7f000001", "2130706433", "0", "0.0.0.0"],
+)
+def test_no_form_of_this_machine_is_dialled(receiver: HookReceiver, host: str) -> None:
+    with pytest.raises(DeliveryError):
+        send(hook(f"http://{host}:{receiver.port}/", reach=Reach()))
+    assert receiver.requests == []
+
+
+class Rebinding:
+    """A name that is public when it is first asked for, and ours the next time."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def resolve(self, host: str, *, within: float | None = None) -> Resolution:
+        self.asked += 1
+        return Resolution(outcome=Outcome.FOUND, addresses=("192.0.2.1",) if self.asked > 1 else ("127.0.0.1",))
+
+
+def test_the_address_that_was_checked_is_the_one_that_is_dialled(receiver: HookReceiver) -> None:
+    """Asked once only: between a check and a second question the name could have moved."""
+    names = Rebinding()
+    poster = Poster(resolver=names)  # type: ignore[arg-type] - it stands in for the resolver
+    assert send(hook(f"http://tool.example:{receiver.port}/", reach=Reach(private=True)), poster=poster) == 200
+    assert names.asked == 1
+    with pytest.raises(DeliveryError, match=r"tool\.example is out of reach: its address is not public"):
+        send(hook(f"http://tool.example:{receiver.port}/", reach=Reach()), poster=Poster(resolver=Rebinding()))  # type: ignore[arg-type]
+    assert len(receiver.requests) == 1
+
+
+def test_a_clock_that_stands_still_makes_no_difference(receiver: HookReceiver) -> None:
+    to = replace(hook(receiver.url), timeout=timedelta(seconds=5))
+    HookSender("mailover/here", FakeClock()).send(to, EVENT)
+    assert receiver.requests[0].headers["webhook-timestamp"] == str(int(FakeClock().wall().timestamp()))
