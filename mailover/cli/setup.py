@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from dns_checks.catalogue import catalogue
+from mailover.cli import asking
 from mailover.cli.session import USAGE, Session, as_json, fail, guarded, pass_session, print_json
 from mailover.cli.starter import Choice, starter_config
 from mailover.clock import SystemClock
@@ -64,7 +64,7 @@ def show(session: Session) -> None:
 @config.command()
 @click.option(
     "--provider",
-    "presets",
+    "words",
     multiple=True,
     metavar="PRESET",
     help="A provider of the catalogue, best first; may be repeated. Without any you are asked.",
@@ -73,39 +73,26 @@ def show(session: Session) -> None:
 @click.option("--output", type=click.Path(path_type=Path), default=Path("config.toml"), show_default=True)
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @guarded
-def init(presets: tuple[str, ...], sender: str | None, output: Path, force: bool) -> None:
-    """Write a config file that works, from the catalogue's presets; passwords go to files beside it."""
+def init(words: tuple[str, ...], sender: str | None, output: Path, force: bool) -> None:
+    """Write a config file from the catalogue's presets and your answers; passwords go to files beside it."""
     if output.exists() and not force:
         fail(f"{output} exists; --force overwrites it", code=USAGE)
     asks = sys.stdin.isatty()
-    if not presets and not asks:
+    if not words and not asks:
         fail("name your providers, as in: mailover config init --provider postmark --provider sendgrid", code=USAGE)
-    presets = presets or _ask_presets()
-    unknown = [name for name in presets if name not in catalogue()]
-    if unknown:
-        fail(f"the catalogue has no {unknown[0]!r}; it has {', '.join(catalogue())}", code=USAGE)
-    sender = sender or (click.prompt("From address of your mail") if asks else "noreply@example.com")
-    choices = [_ask_account(name, output.parent) if asks else Choice(preset=name) for name in presets]
+    presets = asking.presets(words) if words else asking.ask_presets()
+    sender = asking.mailbox(sender or "noreply@example.com") if sender or not asks else asking.ask_mailbox()
+    choices = [asking.ask_account(id_) if asks else Choice(preset=id_) for id_ in presets]
+    for choice in choices:
+        if choice.password is not None:
+            _write_private(output.parent / choice.password_file, choice.password + "\n")
     _write_private(output, starter_config(choices, sender))
     click.echo(f"wrote {output}; next: mailover config check, mailover check, mailover run")
     for choice in choices:
+        if choice.missing:
+            click.echo(f"fill in {' and '.join(choice.missing)} of {choice.preset} in {output}")
         if choice.password is None:
             click.echo(f"put the password of {choice.preset} into {output.parent / choice.password_file}")
-
-
-def _ask_presets() -> tuple[str, ...]:
-    click.echo(f"Providers in the catalogue: {', '.join(catalogue())}")
-    answer = str(click.prompt("Yours, best first (separated by blanks)"))
-    return tuple(answer.replace(",", " ").split())
-
-
-def _ask_account(preset: str, directory: Path) -> Choice:
-    fixed = catalogue()[preset].username
-    username = fixed or click.prompt(f"{preset}: user name")
-    password = str(click.prompt(f"{preset}: password or API key", hide_input=True))
-    choice = Choice(preset=preset, username=None if fixed else username, password=password)
-    _write_private(directory / choice.password_file, password + "\n")
-    return choice
 
 
 def _write_private(path: Path, text: str) -> None:
