@@ -25,6 +25,9 @@ def show(settings: Settings) -> str:
     """The effective config as TOML: presets, profile and environment applied, every secret masked."""
     values = _plain(settings)
     url = settings.storage.url.reveal()
+    for name, account in settings.providers.items():
+        if account.username and account.password == Secret(account.username):  # as at Postmark: one token is both
+            values["providers"][name]["username"] = HIDDEN
     values["storage"]["url"] = url if url.startswith("sqlite:") else f"{url.partition('://')[0]}://{HIDDEN}"
     return "\n".join(_toml(values, ())).strip() + "\n"
 

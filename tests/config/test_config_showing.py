@@ -32,12 +32,16 @@ def test_secrets_are_masked_and_the_database_keeps_only_its_kind() -> None:
     settings = build(
         {
             "storage": {"url": "postgresql+psycopg://u:hunter2@db/mailover?password=hunter2"},
-            "providers": {"a": {"host": "a.example", "username": "u", "password": "hunter2"}},
+            "providers": {
+                "a": {"host": "a.example", "username": "u", "password": "hunter2"},
+                "one-token": {"host": "b.example", "username": "hunter2", "password": "hunter2"},
+            },
             "streams": {"s": {"providers": ["a"]}},
         },
         {},
     )
     shown = show(settings)
+    assert 'username = "u"' in shown
     assert "hunter2" not in shown
     assert 'url = "postgresql+psycopg://***"' in shown
     assert 'password = "***"' in shown
