@@ -19,6 +19,7 @@ from mailover.core.observations import Depth, Failure, FailureKind, Observation,
 from mailover.core.policy import Policy
 from mailover.core.providers import Provider, Stream, Tls
 from mailover.service import Service
+from mailover.storage.roster import Roster
 from mailover.storage.sql import SqlStore, open_store
 from webhooks.app import Application, create_app
 from webhooks.auth import Gate, Token, token
@@ -114,9 +115,17 @@ def open_house(
     if not database.exists():
         database.write_bytes(empty_database())
     store = open_store(f"sqlite:///{database}")
-    service = Service(store=store, policy=POLICY, default_stream="transactional", clock=clock, identity="test")
+    roster = Roster(store.hooks, clock)
+    service = Service(
+        store=store,
+        policy=POLICY,
+        default_stream="transactional",
+        clock=clock,
+        identity="test",
+        endpoints=roster.routes,
+    )
     service.start()
-    app = create_app(service, Gate(tokens, store.tokens, loopback=loopback), seats=seats, **more)
+    app = create_app(service, Gate(tokens, store.tokens, loopback=loopback), seats=seats, roster=roster, **more)
     house = House(clock=clock, store=store, service=service, app=app)
     try:
         yield house
