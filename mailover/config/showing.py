@@ -5,13 +5,17 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import time, timedelta
 from enum import Enum
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 
+from dns_checks.catalogue import find_entry
+from dns_checks.kinship import kinship
 from mailover.config.durations import format_duration
+from mailover.config.providers import ProviderSettings
 from mailover.config.settings import Settings
 from mailover.config.shape import keys, secret_keys, tables
 from mailover.core.providers import StreamMode
@@ -82,9 +86,23 @@ def _alike(settings: Settings) -> Iterator[str]:
             sharing = [each for each, provider in used.items() if infra in provider.infra]
             if len(sharing) > 1:
                 yield f"streams.{name}: {listed(sharing)} all rest on {infra}, so they may fail together"
+        for one, other, why in _kin(used):
+            yield f"streams.{name}: {one} and {other} may fail together: {why}"
         senders = dict.fromkeys(provider.sender for provider in used.values() if provider.sender)
         if len(senders) > 1:
             yield f"streams.{name}: its providers have different From addresses: {listed(list(senders))}"
+
+
+def _kin(used: Mapping[str, ProviderSettings]) -> Iterator[tuple[str, str, str]]:
+    """Two providers of one company or one cloud, and accounts at the same provider."""
+    entries = {name: find_entry(provider.preset) for name, provider in used.items() if provider.preset}
+    for (one, ours), (other, theirs) in combinations(entries.items(), 2):
+        if ours is None or theirs is None or ours.id == "generic":
+            continue
+        if ours == theirs:
+            yield one, other, f"both are {ours.name}"
+        else:
+            yield from ((one, other, why) for _, _, why in kinship([ours, theirs]))
 
 
 def _plain(value: Any) -> Any:

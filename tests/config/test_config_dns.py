@@ -7,6 +7,7 @@ import pytest
 from dns_checks.conventions import EnvelopeOf
 from mailover.config import build
 from mailover.config.dns_needs import provider_needs, sender_domains
+from mailover.config.showing import warnings
 from mailover.errors import ConfigError
 
 
@@ -58,3 +59,18 @@ def test_nonsense_is_refused_with_its_place(dns: dict[str, Any], says: str) -> N
     with pytest.raises(ConfigError) as refused:
         build(document(**dns), {})
     assert says in str(refused.value)
+
+
+def test_spares_of_one_company_or_one_cloud_are_warned_of() -> None:
+    presets = {"ours": "ses", "spare": "resend", "second": "ses", "other": "postmark"}
+    accounts = {name: {"preset": preset, "password": "x"} for name, preset in presets.items()}
+    for name in ("ours", "second"):
+        accounts[name] |= {"region": "eu-west-1", "username": "x"}
+    accounts["other"]["username"] = "x"
+    settings = build({"providers": accounts, "streams": {"mail": {"providers": list(presets)}}}, {})
+    told = [each for each in warnings(settings, None) if "may fail together" in each]
+    assert told == [
+        "streams.mail: ours and spare may fail together: both send from amazonses.com",
+        "streams.mail: ours and second may fail together: both are Amazon SES",
+        "streams.mail: spare and second may fail together: both send from amazonses.com",
+    ]
