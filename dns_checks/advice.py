@@ -1,7 +1,10 @@
 """What to publish so that a provider may send for a domain: the record to paste, and what it would cost."""
 
+from dataclasses import replace
+
 from dns_checks.answers import Lookup, Unknown
 from dns_checks.conventions import ProviderDns
+from dns_checks.envelope import advise_return_path
 from dns_checks.spf.cost import cost_of, record_at
 from dns_checks.spf.evaluation import MOST_LOOKUPS
 from dns_checks.spf.hygiene import LONGEST_STRING
@@ -29,6 +32,13 @@ async def advise_spf(domain: str, dns: ProviderDns, lookup: Lookup) -> str | Non
     over = f", more than the {MOST_LOOKUPS} allowed: use a return path of its own" if total > MOST_LOOKUPS else ""
     costs = f"costs {more} DNS lookup{'s' * (more != 1)} more, {total} of {MOST_LOOKUPS} in all{over}"
     return f"publish: {domain}. TXT {quoted(record)} ({costs})"
+
+
+def advise_alias(envelope: str, dns: ProviderDns, domain: str) -> str | None:
+    """A return path below the domain is an alias where the provider has one: it then keeps the record itself."""
+    aliases = (path for path in dns.return_paths if path.kind == "CNAME")
+    path = next(aliases, None) if envelope != domain else None
+    return path and advise_return_path(replace(path, host=envelope), domain)
 
 
 def with_terms(record: str, added: list[str]) -> str:

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dns_checks.advice import advise_spf
+from dns_checks.advice import advise_alias, advise_spf
 from dns_checks.alignment import Alignment, Passes, align, dkim_leg, judge_alignment, spf_leg
 from dns_checks.answers import Lookup, Mx
 from dns_checks.authority import check_authority
@@ -227,7 +227,7 @@ async def _coverage(domain: str, dns: ProviderDns, coverage: Coverage, alignment
     elif severity is not None and alignment.spf.passes is None:
         severity = Severity.INFO
     if coverage.covered in {Covered.MISSING, Covered.PARTIAL, Covered.SHADOWED}:
-        advice = await advise_spf(coverage.domain, dns, lookup)
+        advice = advise_alias(coverage.domain, dns, domain) or await advise_spf(coverage.domain, dns, lookup)
     return Finding(
         domain=domain,
         provider=dns.provider,

@@ -15,7 +15,7 @@ from dns_checks.alignment import Passes
 from dns_checks.catalogue import find_entry, similar_words
 from dns_checks.conventions import ProviderDns, conventions_of
 from dns_checks.dkim import Selector
-from dns_checks.findings import Finding, printable, worst
+from dns_checks.findings import Check, Finding, printable, worst
 from dns_checks.lookup import DnsLookup
 from dns_checks.remembered import Remembered
 from dns_checks.report import Also, Report, check_all
@@ -215,6 +215,7 @@ def _words(report: Report, *, every: bool) -> Iterator[Text]:
 
 def _told(finding: Finding) -> Iterator[Text]:
     verdict = (f"{finding.check} {finding.verdict}", _SEVERITIES[finding.severity])
-    yield Text.assemble("  ", verdict, f": {printable(finding.because)}")
+    because = finding.because.partition("; ")[0] if finding.check is Check.ALIGNMENT else finding.because
+    yield Text.assemble("  ", verdict, f": {printable(because)}")  # what alignment rests on has its own lines
     if finding.advice:
         yield Text(f"      {printable(finding.advice)}", style="cyan")

@@ -70,7 +70,7 @@ def test_a_pair_that_fails_is_shown_with_what_to_publish_and_ends_with_one(serve
     assert done.exit_code == 1
     assert "does not pass DMARC" in done.output
     assert "bad.example with sendgrid" in done.output
-    assert "publish: bounce.bad.example. TXT" in done.output
+    assert "publish: bounce.bad.example. CNAME u*.wl*.sendgrid.net." in done.output
 
 
 def test_what_the_catalogue_cannot_know_is_unknown_and_says_what_to_tell(server: HostileNames) -> None:
