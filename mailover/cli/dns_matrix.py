@@ -1,6 +1,8 @@
 """`mailover dns check`: every domain with every provider, as a matrix, with what to do about it."""
 
 import asyncio
+import contextlib
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -35,6 +37,7 @@ _COLOURS = {
 }
 _SEVERITIES = {None: "green", Severity.INFO: "dim", Severity.WARNING: "yellow", Severity.CRITICAL: "red"}
 _NO_DOMAIN = "dns.domains: is missing; name a domain, as in `mailover dns check example.com --provider postmark`"
+_DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_][a-z0-9_-]{0,62})+")
 _RUN_SECONDS = 3600.0
 """Longer than any run: within one nothing is asked twice."""
 
@@ -104,7 +107,7 @@ def check(
 
 def _wanted(session: Session, domains: tuple[str, ...], names: tuple[str, ...], more: tuple[str, ...]) -> _Wanted:
     """What is named, filled up from the config where there is one and something is missing."""
-    named = tuple(dict.fromkeys(domain.lower().removesuffix(".") for domain in domains))
+    named = tuple(dict.fromkeys(map(_domain, domains)))
     try:
         configured, watched, exchangers = _configured(session)
     except ConfigError:
@@ -117,6 +120,16 @@ def _wanted(session: Session, domains: tuple[str, ...], names: tuple[str, ...], 
         raise ConfigError([_NO_DOMAIN])
     providers = tuple(configured.get(name) or _known(name) for name in names) or tuple(configured.values())
     return _Wanted(domains=named, providers=providers, also=also)
+
+
+def _domain(text: str) -> str:
+    """A domain as the DNS knows it: lower case, no final dot, other scripts as A-labels."""
+    domain = text.lower().removesuffix(".")
+    with contextlib.suppress(UnicodeError):
+        domain = domain if domain.isascii() else domain.encode("idna").decode("ascii")
+    if not _DOMAIN.fullmatch(domain):
+        raise RefusedError(f"{text!r} is not a domain, such as example.com")
+    return domain
 
 
 def _configured(session: Session) -> tuple[Mapping[str, ProviderDns], tuple[str, ...], tuple[str, ...]]:

@@ -145,6 +145,9 @@ def test_the_configs_domains_and_providers_are_the_default(server: HostileNames,
         (("good.example", "--provider", "sendgrid", "--selector", "s1"), "takes PROVIDER=VALUE"),
         (("good.example", "--provider", "sendgrid", "--selector", "ses=x"), "is not among the providers"),
         (("good.example", "--also", "everything"), "is not one of"),
+        (("good example", "--provider", "sendgrid"), "is not a domain"),
+        (("noreply@good.example", "--provider", "sendgrid"), "is not a domain"),
+        (("good.example\x1b[2J", "--provider", "sendgrid"), "is not a domain"),
     ],
 )
 def test_wrong_usage_ends_with_two(server: HostileNames, words: tuple[str, ...], says: str) -> None:
@@ -153,6 +156,28 @@ def test_wrong_usage_ends_with_two(server: HostileNames, words: tuple[str, ...],
     assert says in done.output
 
 
-def test_what_others_wrote_moves_no_cursor(server: HostileNames) -> None:
-    done = check(server, "good.example\x1b[2J", "--provider", "sendgrid")
+def test_what_others_wrote_moves_no_cursor() -> None:
+    def rude(question: dns.message.Message) -> dns.message.Message:
+        reply = dns.message.make_response(question)
+        if question.question[0].rdtype == dns.rdatatype.TXT:
+            name = question.question[0].name
+            reply.answer.append(dns.rrset.from_text(name, 300, "IN", "TXT", '"v=spf1 \\027[2J include:\\027[1mx -all"'))
+        return reply
+
+    with HostileNames(rude) as server:
+        done = check(server, "good.example", "--provider", "sendgrid", "--all", "--also", "mx", "--also", "tls")
+    assert "spf permerror" in done.output
     assert "\x1b" not in done.output
+
+
+def test_other_scripts_are_asked_for_as_the_dns_knows_them(server: HostileNames) -> None:
+    server.asked.clear()
+    done = check(server, "Bücher.Example.", "--provider", "sendgrid", "--json")
+    assert json.loads(done.stdout)["cells"][0]["domain"] == "xn--bcher-kva.example"
+    assert any("xn--bcher-kva.example." in question for question in server.asked)
+
+
+def test_every_name_server_can_be_asked_as_well(server: HostileNames) -> None:
+    done = check(server, "good.example", "--provider", "sendgrid", "--also", "authority", "--json")
+    (domain,) = json.loads(done.stdout)["domains"]
+    assert "authority" in {finding["check"] for finding in domain["findings"]}
