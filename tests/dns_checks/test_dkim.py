@@ -38,7 +38,7 @@ SHORT = (
     "dI9ia629nA9ir28O3KzzdeV1M6TT/83+D3/URq8CAwEAAQ=="
 )
 WEAK, FINE = text_of(rsa_der(1024)), text_of(rsa_der(2048))
-EDWARDS = ed25519.Ed25519PrivateKey.generate().public_key()
+EDWARDS = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(32))).public_key()
 ED25519 = text_of(EDWARDS.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw))
 
 
