@@ -144,6 +144,8 @@ def compare(verdict: Verdict) -> None:
 
 async def park(server: Serving) -> tuple[float, list[float]]:
     """Park the readers, flip again and again; bytes that each reader costs, and seconds until the last one knew."""
+    for path in (FLAG, "/metrics", "/v1/streams"):
+        await _text(server.port, "GET", path)  # what is made once is no reader's
     before, told = resident_mb(server.pid), []
     connections = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(READERS)]
     epoch, each = (await _once(server.port, "GET", FLAG))["epoch"], 0.0

@@ -4,11 +4,9 @@ from mailover.addresses import Reach
 from mailover.alerts.apprise_channel import AppriseChannel, endpoint_name, installed
 from mailover.alerts.courier import Courier
 from mailover.alerts.dead_man import DeadMan
-from mailover.alerts.living import LivingMessages
 from mailover.alerts.messages import worth_following, worth_telling
 from mailover.alerts.notebook import Notebook
 from mailover.alerts.runbook import Links
-from mailover.alerts.slack import PACE, Slack, SlackAccount
 from mailover.clock import Clock
 from mailover.config import Settings
 from mailover.core.events import Event
@@ -72,6 +70,9 @@ def _slack(settings: Settings, store: Store, clock: Clock, links: Links) -> list
     slack = settings.slack
     if slack is None:
         return []
+    from mailover.alerts.living import LivingMessages  # noqa: PLC0415 - Slack's library: only where Slack is told
+    from mailover.alerts.slack import PACE, Slack, SlackAccount  # noqa: PLC0415 - as above
+
     account = SlackAccount(
         token=slack.token, channel=slack.channel, webhook_url=slack.webhook_url, api_url=slack.api_url
     )

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 import click
-from rich.console import Console
 
 from mailover.errors import ConfigError, MailoverError, UnreachableError
 
 if TYPE_CHECKING:  # half a second that a command without a config or an agent need not wait for
+    from rich.console import Console
+
     from mailover.cli.api import Api
     from mailover.config import Settings
 
@@ -114,6 +115,8 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def console() -> Console:
+def console() -> "Console":
     """Where words and tables go: colour on a terminal only, and never with NO_COLOR."""
+    from rich.console import Console  # noqa: PLC0415 - the agent prints no table
+
     return Console(highlight=False, width=None if os.isatty(1) else _PIPE_COLUMNS, soft_wrap=not os.isatty(1))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from mailover.errors import StorageError
@@ -166,7 +166,7 @@ class Database:
 
 def upsert(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> None:
     """Insert a row, or replace the one with the same primary key."""
-    insert = sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    insert = _insert(connection, table)
     key = [column.name for column in table.primary_key]
     changed = {name: insert.excluded[name] for name in values if name not in key}
     connection.execute(insert.values(**values).on_conflict_do_update(index_elements=key, set_=changed))
@@ -174,9 +174,18 @@ def upsert(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]
 
 def insert_new(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> bool:
     """Insert a row unless its key is taken; whether it was inserted."""
-    insert = sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    insert = _insert(connection, table)
     statement = insert.values(**values).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
     return connection.execute(statement).rowcount == 1
+
+
+def _insert(connection: sa.Connection, table: sa.Table) -> Any:
+    """An insert that knows what to do when the key is taken: both dialects have one, of the same shape."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - 3 MB that an SQLite house need not hold
+
+    return postgresql.insert(table)
 
 
 def storable(text: str) -> bool:

@@ -6,7 +6,6 @@ The migrations are what creates them; a test compares the two.
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
 
 SCHEMA = "0003"
 """The revision of the migrations that these tables describe."""
@@ -21,7 +20,7 @@ class Instant(sa.TypeDecorator[datetime]):
     def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[datetime] | sa.types.TypeEngine[str]:
         """The database's own type where there is one."""
         if dialect.name == "postgresql":
-            return dialect.type_descriptor(postgresql.TIMESTAMP(timezone=True))
+            return dialect.type_descriptor(sa.TIMESTAMP(timezone=True))
         return dialect.type_descriptor(sa.String(32))
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> object:

@@ -47,9 +47,11 @@ def with_next(migrations: Path, more: str = "") -> Path:
     return migrations
 
 
-def test_the_migrations_make_exactly_the_tables(url: str) -> None:
-    open_store(url).close()
+def test_the_migrations_make_exactly_the_tables_of_a_new_database(url: str) -> None:
     database = Database(url)
+    database.create_file()
+    schema.migrate(database, None, schema.MIGRATIONS, SCHEMA)
+    assert schema.revision(database) == SCHEMA
     with database.reading() as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, metadata) == []
