@@ -22,6 +22,7 @@ _WHERE = {
     "events": "looking",
     "failovers": "looking",
     "dns": "dns",
+    "webhooks": "webhooks",
     "config": "setup",
     "token": "setup",
     "db": "setup",
