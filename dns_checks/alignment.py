@@ -67,7 +67,7 @@ async def spf_leg(dns: ProviderDns, envelope: Envelope, coverage: Coverage | Non
     """Whether SPF passes, and for a domain that speaks for the sender's. `coverage` is None without an envelope."""
     domain = dmarc.domain
     if envelope.domain is None or coverage is None:
-        known = envelope.known is Known.PROVIDER and dns.envelope_verified
+        known = envelope.known in {Known.PROVIDER, Known.WRONG} and dns.envelope_verified
         return Leg(passes=False if known else None, because=envelope.because, silent=envelope.known is Known.SILENT)
     if dmarc.unknown is not None and envelope.domain != domain:
         return Leg(passes=None, because=f"how strictly to align is not known: {dmarc.unknown.because}", silent=True)

@@ -24,7 +24,7 @@ class Known(StrEnum):
     PROVIDER = "provider"
     """The provider's own domain, since nothing else is set up."""
     WRONG = "wrong"
-    """A return path is there, but not as the provider wants it, so it may well not be used."""
+    """A return path is there, but not as the provider wants it, so it is not used."""
     UNTOLD = "untold"
     """It differs from account to account, and nobody said."""
     SILENT = "silent"
@@ -36,7 +36,7 @@ class Envelope:
     """The envelope's domain, as far as it is known."""
 
     domain: str | None
-    """None where it is unknown, or the provider's own."""
+    """None where it is unknown, the provider's own, or not usable."""
     known: Known
     because: str
     records: tuple[Seen, ...] = ()
@@ -57,8 +57,9 @@ async def find_envelope(domain: str, dns: ProviderDns, lookup: Lookup, *, seen: 
         return Envelope(domain=domain, known=Known.CONVENTION, because=because)
     tried = [(path, await _look_at(path, domain, dns, lookup)) for path in dns.return_paths if path.at(domain)]
     for wanted in (Known.CONVENTION, Known.SILENT, Known.WRONG):
-        for _, each in tried:
-            if each is not None and each.known is wanted:
+        for path, each in tried:
+            # Under a label of free choice there may be something else altogether.
+            if each is not None and each.known is wanted and not (path.free and wanted is Known.WRONG):
                 return each
     return _nothing_set_up(domain, dns)
 
@@ -112,7 +113,7 @@ async def _look_at(path: ReturnPath, domain: str, dns: ProviderDns, lookup: Look
             because = f"{name} is a return path of {dns.provider}"
             return Envelope(domain=name, known=Known.CONVENTION, because=because, records=seen, managed=True)
         because = f"{name} leads to {answer.aliases[0]} and not to {path.target}"
-        return Envelope(domain=name, known=Known.WRONG, because=because, records=seen, advice=advice)
+        return Envelope(domain=None, known=Known.WRONG, because=because, records=seen, advice=advice)
     has_spf = isinstance(answer, Found) and any(map(is_spf, answer.records))
     exchangers: tuple[Mx, ...] = ()
     if path.kind == "MX+TXT":
@@ -128,7 +129,7 @@ async def _look_at(path: ReturnPath, domain: str, dns: ProviderDns, lookup: Look
         return Envelope(domain=name, known=Known.CONVENTION, because=because, records=seen)
     if isinstance(answer, Absent) and not exchangers:
         return None
-    return Envelope(domain=name, known=Known.WRONG, because=fault, records=seen, advice=advice)
+    return Envelope(domain=None, known=Known.WRONG, because=fault, records=seen, advice=advice)
 
 
 def _fault(path: ReturnPath, name: str, domain: str, exchangers: tuple[Mx, ...], *, has_spf: bool) -> str | None:

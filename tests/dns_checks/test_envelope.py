@@ -74,6 +74,11 @@ def test_a_label_of_the_accounts_own_choice_says_nothing_by_its_absence() -> Non
     assert found(post(starred), {}).known is Known.UNTOLD
 
 
+def test_under_a_label_of_free_choice_something_else_is_no_mistake() -> None:
+    free = ReturnPath(host="bounce.{d}", kind="CNAME", target="rp.post.example", free=True)
+    assert aliased(post(free), alias("rp.other.example", "v=spf1 -all")).known is Known.UNTOLD
+
+
 def test_silence_of_the_dns_is_no_missing_return_path() -> None:
     silence = Unknown(trouble=Trouble.SILENT, because="nobody answered")
     assert found(post(CNAME), {"bounce.d.example TXT": silence}).known is Known.SILENT
