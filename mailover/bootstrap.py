@@ -37,7 +37,6 @@ from mailover.resolve import Resolver
 from mailover.secrets import mask
 from mailover.service import Service, Snapshot
 from mailover.smtp import Credentials, Endpoint
-from mailover.smtp.endpoint import TlsMode
 from mailover.storage.roster import Roster
 from mailover.storage.sql import SqlStore, open_store
 from webhooks.app import create_app
@@ -133,7 +132,7 @@ def _imap_account(imap: ImapSettings) -> ImapAccount:
         endpoint=Endpoint(
             host=imap.host,
             port=imap.port,
-            tls=TlsMode(imap.tls.value),
+            tls=imap.tls,
             ca_file=str(imap.ca_file) if imap.ca_file else None,
             allow_plaintext=imap.allow_plaintext,
         ),

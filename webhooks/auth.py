@@ -10,8 +10,8 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
+from mailover.config.outlets import Scope
 from mailover.errors import StorageError
 from mailover.storage.store import StoredToken
 from webhooks.answers import JSON_TYPE, Answer, problem
@@ -20,16 +20,6 @@ _log = logging.getLogger("mailover.webhooks")
 
 _LOOPBACK_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 _ORIGIN = re.compile(r"https?://([^/]+)", re.IGNORECASE)
-
-
-class Scope(StrEnum):
-    """What a token may do. `operate` includes `read`; the others stand for themselves."""
-
-    READ = "read"
-    REPORT = "report"
-    OPERATE = "operate"
-    SEND = "send"
-    METRICS = "metrics"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

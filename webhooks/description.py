@@ -8,8 +8,9 @@ from flask_openapi.models import OPENAPI3_REF_TEMPLATE
 from flask_openapi.models.info import Info
 from flask_openapi.openapi import OpenAPI
 
+from mailover.config.outlets import Scope
 from mailover.core.events import EventType
-from webhooks.auth import Scope, scope_of
+from webhooks.auth import scope_of
 from webhooks.schemas import EventBody, Problem
 
 _PROBLEMS = {

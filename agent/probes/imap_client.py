@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Self
 
 from agent.probes.imap_responses import ImapProtocolError, Response, ResponseReader
+from mailover.core.providers import Tls
 from mailover.resolve import Resolver
 from mailover.secrets import mask
-from mailover.smtp import Credentials, Endpoint, Mechanism, TlsMode
+from mailover.smtp import Credentials, Endpoint, Mechanism
 from mailover.smtp.dial import NoneAnsweredError, dial
 from mailover.smtp.replies import ProtocolError, printable
 from mailover.smtp.stream import PeerClosedError, Stream
@@ -146,18 +147,18 @@ class ImapClient:
     # -- the beginning --------------------------------------------------------------------------------------------
 
     async def _begin(self) -> None:
-        if self._endpoint.tls is TlsMode.IMPLICIT:
+        if self._endpoint.tls is Tls.IMPLICIT:
             await self._secure()
         greeting = await self._response()
         if greeting.tag != "*" or greeting.word != "OK":
             # PREAUTH would take us past STARTTLS and past the login, in whosever name
             raise ImapError(f"the server did not greet but said: {self._show(f'{greeting.tag} {greeting.text}')}")
-        if self._endpoint.tls is TlsMode.STARTTLS:
+        if self._endpoint.tls is Tls.STARTTLS:
             await self._command("STARTTLS")
             if self._reader.leftover or self._stream.arrived():
                 raise ImapProtocolError("data was injected before TLS began")
             await self._secure()
-        elif self._endpoint.tls is TlsMode.NONE and not self._endpoint.allow_plaintext:
+        elif self._endpoint.tls is Tls.NONE and not self._endpoint.allow_plaintext:
             raise ImapError("no password is sent without TLS")
         await self._ask_capabilities()
 

@@ -4,7 +4,7 @@ from mailover.config.providers import Auth, PeakHoursSettings, ProviderSettings,
 from mailover.config.settings import Settings
 from mailover.core.policy import AlertPolicy, BreakerPolicy, Policy, ProbePolicy
 from mailover.core.providers import PeakHours, Provider, Stream
-from mailover.smtp.endpoint import Credentials, Endpoint, Mechanism, TlsMode
+from mailover.smtp.endpoint import Credentials, Endpoint, Mechanism
 from mailover.storage.store import Retention
 
 _MECHANISMS = {
@@ -37,7 +37,7 @@ def endpoint(account: ProviderSettings) -> Endpoint:
     return Endpoint(
         host=account.host,
         port=account.port,
-        tls=TlsMode(account.tls.value),
+        tls=account.tls,
         ca_file=str(account.ca_file) if account.ca_file else None,
         allow_plaintext=account.allow_plaintext,
         ehlo_name=account.ehlo_name,

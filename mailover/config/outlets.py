@@ -77,7 +77,7 @@ class StorageSettings(Table):
 
 
 class Scope(StrEnum):
-    """What a token permits."""
+    """What a token may do. `operate` includes `read`; the others stand for themselves."""
 
     READ = "read"
     REPORT = "report"

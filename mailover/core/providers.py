@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Tls(StrEnum):
-    """How a provider's port is secured."""
+    """How a dialogue is encrypted. There is no "if offered": who can strip an offer can read the password."""
 
     STARTTLS = "starttls"
     IMPLICIT = "implicit"

@@ -13,10 +13,10 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Self
 
+from mailover.core.providers import Tls
 from mailover.demo.authority import Authority, shared_authority
 from mailover.demo.behaviour import Behaviour, Delivered, Manner, Share, Sink
 from mailover.demo.sessions import Curt, Desk, Dialogue, Hooks
-from mailover.smtp import TlsMode
 
 __all__ = ["Behaviour", "Delivered", "Provider", "Sink"]
 
@@ -36,7 +36,7 @@ class Provider:
         name: str = "fake",
         *,
         sink: Sink | None = None,
-        tls: TlsMode = TlsMode.STARTTLS,
+        tls: Tls = Tls.STARTTLS,
         username: str = "app",
         password: str | None = None,
         port: int = 0,
@@ -150,7 +150,7 @@ class Provider:
         asyncio.run_coroutine_threadsafe(doing, self._loop).result(_PATIENCE)
 
     async def _listen(self) -> None:
-        implicit = self._context if self.tls is TlsMode.IMPLICIT else None
+        implicit = self._context if self.tls is Tls.IMPLICIT else None
         bound = self._bound or self._bind()
         self._bound = None
         self._server = await asyncio.get_running_loop().create_server(self._protocol, sock=bound, ssl=implicit)
@@ -207,7 +207,7 @@ class Provider:
         return Dialogue(self._hooks, self._open, **self._dialogue_options())
 
     def _dialogue_options(self) -> dict[str, Any]:
-        starttls = self.tls is TlsMode.STARTTLS
+        starttls = self.tls is Tls.STARTTLS
         return {
             "hostname": f"{self.name}.test",  # never left to aiosmtpd: it would ask getfqdn for each connection
             "ident": "ESMTP",

@@ -7,7 +7,7 @@ outcome means for a provider is `mailover.core`; what to ask and how often is `a
 from mailover.smtp.blame import SessionError
 from mailover.smtp.capabilities import Capabilities
 from mailover.smtp.conversation import converse
-from mailover.smtp.endpoint import Credentials, Endpoint, Envelope, Mechanism, TlsMode
+from mailover.smtp.endpoint import Credentials, Endpoint, Envelope, Mechanism
 from mailover.smtp.session import Session
 from mailover.smtp.transcript import AddressTried, RecipientResult, StageReply, TlsFacts, Transcript
 
@@ -23,7 +23,6 @@ __all__ = [
     "SessionError",
     "StageReply",
     "TlsFacts",
-    "TlsMode",
     "Transcript",
     "converse",
 ]

@@ -4,18 +4,11 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mailover.core.providers import Tls
 from mailover.secrets import Secret
 
 _EHLO_NAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 _HIGHEST_PORT = 65535
-
-
-class TlsMode(StrEnum):
-    """How the dialogue is encrypted. There is no "if offered": who can strip an offer can read the password."""
-
-    STARTTLS = "starttls"
-    IMPLICIT = "implicit"
-    NONE = "none"
 
 
 class Mechanism(StrEnum):
@@ -33,7 +26,7 @@ class Endpoint:
     host: str
     """A name or an address; certificates are always verified for exactly this."""
     port: int
-    tls: TlsMode = TlsMode.STARTTLS
+    tls: Tls = Tls.STARTTLS
     ca_file: str | None = None
     """PEM file of the authorities to trust instead of the system's."""
     allow_plaintext: bool = False

@@ -10,6 +10,7 @@ import ssl
 import time
 
 from mailover.core.observations import Failure, FailureKind, Stage
+from mailover.core.providers import Tls
 from mailover.resolve import Outcome, Resolver
 from mailover.smtp.auth import ROUNDS_LIMIT, Exchange, NoMechanismError, choose_mechanism
 from mailover.smtp.blame import MET_AT_THE_EDGE, NegativeReplyError, SessionError, UnfitError
@@ -17,7 +18,7 @@ from mailover.smtp.capabilities import Capabilities, read_capabilities
 from mailover.smtp.commands import Verb, command
 from mailover.smtp.delivery import Delivery
 from mailover.smtp.dial import dial
-from mailover.smtp.endpoint import Credentials, Endpoint, Envelope, TlsMode
+from mailover.smtp.endpoint import Credentials, Endpoint, Envelope
 from mailover.smtp.protocol import Meaning, State
 from mailover.smtp.replies import ProtocolError
 from mailover.smtp.stream import PeerClosedError, Stream
@@ -75,14 +76,14 @@ class Session:
         await self._connect()
         if until is Stage.CONNECT:
             return
-        if self._endpoint.tls is TlsMode.IMPLICIT:
+        if self._endpoint.tls is Tls.IMPLICIT:
             await self._wire.at(Stage.STARTTLS, self._handshake())
         await self._wire.at(Stage.BANNER, self._greeting())
         self._wire.record.succeeded(Stage.BANNER)
         if until is Stage.BANNER:
             return
         await self._hello()
-        if until is Stage.EHLO or self._endpoint.tls is not TlsMode.STARTTLS:
+        if until is Stage.EHLO or self._endpoint.tls is not Tls.STARTTLS:
             return
         await self._wire.at(Stage.STARTTLS, self._starttls())
         await self._hello()

@@ -7,10 +7,11 @@ from mailboxes import AGENT, utc_now
 from agent.probes import Looking, RoundTrip, Target
 from agent.probes.arrivals import Arrivals, Mailbox
 from mailover.core.observations import MailboxSeen, Observation, Overdue, ProbeKind, Purpose
+from mailover.core.providers import Tls
 from mailover.demo.provider import Provider
 from mailover.resolve import Resolver
 from mailover.secrets import Secret
-from mailover.smtp import Credentials, Endpoint, TlsMode
+from mailover.smtp import Credentials, Endpoint
 
 TO = "probe@example.com"
 
@@ -23,7 +24,7 @@ def target_of(provider: Provider, ca_file: str, *, sender: str = "noreply@exampl
 
 def target_at(port: int, name: str = "hostile") -> Target:
     """A provider without TLS and login: a script that plays one."""
-    endpoint = Endpoint(host="localhost", port=port, tls=TlsMode.NONE)
+    endpoint = Endpoint(host="localhost", port=port, tls=Tls.NONE)
     return Target(provider=name, endpoint=endpoint, sender="noreply@example.com")
 
 

@@ -11,9 +11,10 @@ from imap_server import PASSWORD, USERNAME
 from agent.probes.arrivals import Arrivals, Found
 from agent.probes.imap import ImapAccount, ImapMailbox
 from agent.probes.marks import compose
+from mailover.core.providers import Tls
 from mailover.resolve import Resolver
 from mailover.secrets import Secret
-from mailover.smtp import Credentials, Endpoint, Mechanism, TlsMode
+from mailover.smtp import Credentials, Endpoint, Mechanism
 
 AGENT = "0a1b2c3d"
 NONCE = AGENT + "0" * 23 + "1"
@@ -33,7 +34,7 @@ def marked(nonce: str = NONCE, extra: bytes = b"") -> bytes:
 def account(
     port: int,
     *,
-    tls: TlsMode = TlsMode.NONE,
+    tls: Tls = Tls.NONE,
     ca_file: str | None = None,
     allow_plaintext: bool = True,
     password: str = PASSWORD,

@@ -13,8 +13,8 @@ from agent.probes import PROBES, Target
 from agent.probes.arrivals import Arrivals
 from agent.probes.webhook import WebhookMailbox
 from mailover.core.observations import Depth, FailureKind, Observation, ProbeKind, Purpose, Stage
+from mailover.core.providers import Tls
 from mailover.demo.provider import Behaviour, Provider
-from mailover.smtp import TlsMode
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_port_probe_sees_address_tls_certificate_and_the_seconds_of_each_stage
 
 
 def test_a_port_probe_works_with_implicit_tls(ca_file: str) -> None:
-    with Provider("ses", tls=TlsMode.IMPLICIT) as provider:
+    with Provider("ses", tls=Tls.IMPLICIT) as provider:
         assert look(ProbeKind.PORT, target_of(provider, ca_file)).ok
 
 

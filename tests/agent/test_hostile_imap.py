@@ -11,7 +11,7 @@ from imap_server import Folders, GoodImap
 from mailboxes import NONCE, account, look, marked
 
 from agent.probes.arrivals import Missing, Unreadable
-from mailover.smtp import TlsMode
+from mailover.core.providers import Tls
 
 WITHIN = 0.8
 SLACK = 1.5
@@ -216,7 +216,7 @@ def test_a_server_that_recovers_before_the_deadline_is_asked_again() -> None:
 def test_starttls_that_is_refused_sends_no_password() -> None:
     folders = Folders()
     with HostileServer(GoodImap(folders)) as server:
-        found = look(account(server.port, tls=TlsMode.STARTTLS), within=0.5).found
+        found = look(account(server.port, tls=Tls.STARTTLS), within=0.5).found
     assert isinstance(found, Unreadable)
     assert "STARTTLS refused" in found.text
     assert not any(command.startswith(("LOGIN", "AUTHENTICATE")) for command in folders.commands)
@@ -231,7 +231,7 @@ def test_data_injected_before_tls_is_refused(server_context: ssl.SSLContext, ca_
         peer.mute()
 
     with HostileServer(inject) as server:
-        found = look(account(server.port, tls=TlsMode.STARTTLS, ca_file=ca_file), within=0.5).found
+        found = look(account(server.port, tls=Tls.STARTTLS, ca_file=ca_file), within=0.5).found
     assert isinstance(found, Unreadable)
     assert "injected" in found.text
 
@@ -239,7 +239,7 @@ def test_data_injected_before_tls_is_refused(server_context: ssl.SSLContext, ca_
 def test_an_untrusted_certificate_sends_no_password(server_context: ssl.SSLContext) -> None:
     folders = Folders()
     with HostileServer(GoodImap(folders, server_context)) as server:
-        found = look(account(server.port, tls=TlsMode.IMPLICIT), within=0.5).found
+        found = look(account(server.port, tls=Tls.IMPLICIT), within=0.5).found
     assert isinstance(found, Unreadable)
     assert "certificate" in found.text
     assert folders.commands == []

@@ -13,7 +13,8 @@ from mailboxes import AGENT, OTHER_NONCE, account, look, marked, utc_now
 from agent.probes.arrivals import Arrival, Arrivals, Missing, Unreadable
 from agent.probes.imap import ImapAccount
 from agent.probes.imap_client import quote_folder
-from mailover.smtp import Mechanism, TlsMode
+from mailover.core.providers import Tls
+from mailover.smtp import Mechanism
 
 
 def test_a_message_is_found_with_its_folder_and_headers_and_then_deleted() -> None:
@@ -28,11 +29,11 @@ def test_a_message_is_found_with_its_folder_and_headers_and_then_deleted() -> No
     assert (folders.count("INBOX"), folders.count("Junk")) == (1, 0)
 
 
-@pytest.mark.parametrize("tls", [TlsMode.IMPLICIT, TlsMode.STARTTLS])
-def test_the_mailbox_is_read_under_tls(tls: TlsMode, server_context: ssl.SSLContext, ca_file: str) -> None:
+@pytest.mark.parametrize("tls", [Tls.IMPLICIT, Tls.STARTTLS])
+def test_the_mailbox_is_read_under_tls(tls: Tls, server_context: ssl.SSLContext, ca_file: str) -> None:
     folders = Folders()
     folders.put(marked())
-    script = GoodImap(folders, server_context, starttls=tls is TlsMode.STARTTLS)
+    script = GoodImap(folders, server_context, starttls=tls is Tls.STARTTLS)
     with HostileServer(script) as server:
         found = look(account(server.port, tls=tls, ca_file=ca_file), within=5).found
     assert isinstance(found, Arrival)

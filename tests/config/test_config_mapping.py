@@ -8,7 +8,7 @@ import pytest
 from mailover.config import Settings, build, credentials, endpoint, policy
 from mailover.core.policy import BreakerPolicy, Policy, ProbePolicy
 from mailover.core.providers import Failback, Provider, StreamMode, Tls, WhenExhausted
-from mailover.smtp.endpoint import Mechanism, TlsMode
+from mailover.smtp.endpoint import Mechanism
 
 
 def settings(**tables: Any) -> Settings:
@@ -126,7 +126,7 @@ def test_the_smtp_client_gets_the_place_and_the_login() -> None:
         streams={"s": {"providers": ["a"]}},
     ).providers["a"]
     place, login = endpoint(account), credentials(account)
-    assert (place.host, place.port, place.tls, place.ca_file) == ("a.example", 465, TlsMode.IMPLICIT, None)
+    assert (place.host, place.port, place.tls, place.ca_file) == ("a.example", 465, Tls.IMPLICIT, None)
     assert login is not None
     assert (login.username, login.password.reveal(), login.mechanism) == ("u", "p", Mechanism.LOGIN)
 
@@ -137,4 +137,4 @@ def test_a_provider_without_a_username_has_no_login() -> None:
 
 @pytest.mark.parametrize("tls", list(Tls))
 def test_core_and_client_know_the_same_encryptions(tls: Tls) -> None:
-    assert TlsMode(tls.value)
+    assert Tls(tls.value)

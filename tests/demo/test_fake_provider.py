@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from mailover.core.providers import Tls
 from mailover.demo.authority import shared_authority
 from mailover.demo.provider import Behaviour, Delivered, Provider
-from mailover.smtp import TlsMode
 
 MESSAGE = b"Subject: hello\r\n\r\n.a dot first\r\nand a line\r\n"
 
@@ -167,7 +167,7 @@ def test_a_mailbox_that_fails_is_our_trouble_told_without_details() -> None:
 def test_implicit_tls_encrypts_from_the_first_byte(mailbox: list[Delivered]) -> None:
     context = shared_authority().client_context()
     with (
-        Provider(sink=mailbox.append, tls=TlsMode.IMPLICIT) as provider,
+        Provider(sink=mailbox.append, tls=Tls.IMPLICIT) as provider,
         smtplib.SMTP_SSL(provider.host, provider.port, local_hostname="x", timeout=10, context=context) as client,
     ):
         client.login(provider.username, provider.password)
@@ -176,7 +176,7 @@ def test_implicit_tls_encrypts_from_the_first_byte(mailbox: list[Delivered]) -> 
 
 
 def test_without_tls_the_login_works_in_the_clear(mailbox: list[Delivered]) -> None:
-    with Provider(sink=mailbox.append, tls=TlsMode.NONE) as provider, connect(provider) as client:
+    with Provider(sink=mailbox.append, tls=Tls.NONE) as provider, connect(provider) as client:
         client.login(provider.username, provider.password)
         client.sendmail("a@example.com", ["b@example.com"], MESSAGE)
     assert len(mailbox) == 1

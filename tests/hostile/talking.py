@@ -9,9 +9,10 @@ from typing import Any
 import trustme
 
 from mailover.core.observations import Stage
+from mailover.core.providers import Tls
 from mailover.resolve import Resolver
 from mailover.secrets import Secret
-from mailover.smtp import Credentials, Endpoint, Envelope, TlsMode, Transcript, converse
+from mailover.smtp import Credentials, Endpoint, Envelope, Transcript, converse
 
 MESSAGE = b"Subject: hello\r\n\r\nhello\r\n"
 ENVELOPE = Envelope(sender="from@example.com", recipients=("to@example.com",))
@@ -31,7 +32,7 @@ def talk(
     *,
     until: Stage = Stage.STARTTLS,
     deadline: float = 0.5,
-    tls: TlsMode = TlsMode.NONE,
+    tls: Tls = Tls.NONE,
     host: str = "localhost",
     ca_file: str | None = None,
     credentials: Credentials | None = None,

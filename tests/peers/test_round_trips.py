@@ -12,9 +12,10 @@ from agent.probes import PROBES, Looking, RoundTrip, Seen, Target
 from agent.probes.arrivals import Arrivals
 from agent.probes.imap import ImapAccount, ImapMailbox
 from mailover.core.observations import Depth, FailureKind, ProbeKind, Purpose, Stage
+from mailover.core.providers import Tls
 from mailover.resolve import Resolver
 from mailover.secrets import Secret
-from mailover.smtp import Credentials, Endpoint, TlsMode
+from mailover.smtp import Credentials, Endpoint
 
 pytestmark = pytest.mark.peer("postfix", "dovecot")
 
@@ -32,13 +33,13 @@ def go_round(
     dovecot: Dovecot,
     ca_file: str,
     *,
-    tls: TlsMode = TlsMode.IMPLICIT,
+    tls: Tls = Tls.IMPLICIT,
     password: str = PASSWORD,
     mailbox_password: str = PASSWORD,
     to: str = PROBE,
     deadline: float = 20,
 ) -> Seen:
-    port = dovecot.port if tls is TlsMode.IMPLICIT else dovecot.starttls_port
+    port = dovecot.port if tls is Tls.IMPLICIT else dovecot.starttls_port
     account = ImapAccount(
         endpoint=Endpoint(host=dovecot.host, port=port, tls=tls, ca_file=ca_file),
         credentials=Credentials(username=PROBE, password=Secret(mailbox_password)),
@@ -76,10 +77,8 @@ def letters(directory: Path) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("tls", [TlsMode.IMPLICIT, TlsMode.STARTTLS])
-def test_the_marked_message_is_found_and_removed(
-    postfix: Postfix, dovecot: Dovecot, ca_file: str, tls: TlsMode
-) -> None:
+@pytest.mark.parametrize("tls", [Tls.IMPLICIT, Tls.STARTTLS])
+def test_the_marked_message_is_found_and_removed(postfix: Postfix, dovecot: Dovecot, ca_file: str, tls: Tls) -> None:
     before = letters(dovecot.maildir(PROBE))
     seen = go_round(postfix, dovecot, ca_file, tls=tls)
     assert seen.observation.ok, (seen, postfix.story(), dovecot.story())

@@ -12,7 +12,7 @@ from hostile.servers import HostileServer, Peer, Script, say, smtp, then_close
 from hostile.talking import CREDENTIALS, talk
 
 from mailover.core.observations import FailureKind, Stage
-from mailover.smtp import TlsMode
+from mailover.core.providers import Tls
 
 DEADLINE = 0.4
 SLACK = 0.5
@@ -330,7 +330,7 @@ def tls_cases(context: ssl.SSLContext) -> dict[str, tuple[Script, FailureKind, s
 def test_a_hostile_starttls_gets_its_verdict_in_time(name: str, server_context: ssl.SSLContext) -> None:
     script, kind, words = tls_cases(server_context)[name]
     with HostileServer(script) as server:
-        heard = talk(server.port, tls=TlsMode.STARTTLS, deadline=DEADLINE, until=Stage.AUTH, credentials=CREDENTIALS)
+        heard = talk(server.port, tls=Tls.STARTTLS, deadline=DEADLINE, until=Stage.AUTH, credentials=CREDENTIALS)
         said = [line for peer in server.peers for line in peer.lines]
     failure = heard.transcript.failure
     assert failure is not None

@@ -13,9 +13,10 @@ from hostile.servers import GO_ON, HostileServer, Peer, say, smtp
 from hostile.talking import MESSAGE, context_of, talk
 
 from mailover.core.observations import FailureKind, Stage
+from mailover.core.providers import Tls
 from mailover.resolve import Resolver
 from mailover.secrets import Secret
-from mailover.smtp import Credentials, Endpoint, Envelope, Mechanism, Session, SessionError, TlsMode
+from mailover.smtp import Credentials, Endpoint, Envelope, Mechanism, Session, SessionError
 
 THREE = Envelope(sender="from@example.com", recipients=("a@example.com", "b@example.com", "c@example.com"))
 K = FailureKind
@@ -117,7 +118,7 @@ def test_a_group_is_sent_without_waiting_where_it_is_offered() -> None:
 @pytest.mark.parametrize("offers", [["PIPELINING"], ["SIZE"]])
 def test_a_refused_sender_leaves_the_session_usable(offers: list[str]) -> None:
     async def send(port: int) -> tuple[SessionError, bool]:
-        session = Session(Endpoint(host="127.0.0.1", port=port, tls=TlsMode.NONE), resolver=Resolver(), deadline=5)
+        session = Session(Endpoint(host="127.0.0.1", port=port, tls=Tls.NONE), resolver=Resolver(), deadline=5)
         await session.open()
         with pytest.raises(SessionError) as refused:
             await session.send(THREE, MESSAGE)
@@ -145,7 +146,7 @@ def no_body(peer: Peer) -> object:
 @pytest.mark.parametrize("farewell", [b"421 4.4.2 idle for too long\r\n", b""], ids=["goodbye", "hung up"])
 def test_a_kept_connection_that_the_server_closed_is_not_used_again(farewell: bytes) -> None:
     async def keep(server: HostileServer) -> tuple[bool, bool]:
-        endpoint = Endpoint(host="127.0.0.1", port=server.port, tls=TlsMode.NONE)
+        endpoint = Endpoint(host="127.0.0.1", port=server.port, tls=Tls.NONE)
         session = Session(endpoint, resolver=Resolver(), deadline=5)
         await session.open()
         await session.send(THREE, MESSAGE)
@@ -172,7 +173,7 @@ def test_the_last_reply_may_be_given_more_time_than_the_rest() -> None:
         return say("250 2.0.0 queued")(peer)
 
     async def send(port: int, patience: float | None) -> Session:
-        session = Session(Endpoint(host="127.0.0.1", port=port, tls=TlsMode.NONE), resolver=Resolver(), deadline=0.4)
+        session = Session(Endpoint(host="127.0.0.1", port=port, tls=Tls.NONE), resolver=Resolver(), deadline=0.4)
         await session.open()
         try:
             await session.send(THREE, MESSAGE, patience=patience)

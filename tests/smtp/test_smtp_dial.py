@@ -18,9 +18,10 @@ from hostile.names import HostileNames, records, refusal
 from hostile.servers import HostileServer, Peer, smtp
 
 from mailover.core.observations import FailureKind, Stage
+from mailover.core.providers import Tls
 from mailover.racing import AllFailedError, first_of
 from mailover.resolve import Resolver
-from mailover.smtp import Endpoint, TlsMode, Transcript, converse
+from mailover.smtp import Endpoint, Transcript, converse
 from mailover.smtp.dial import NoneAnsweredError, dial
 from mailover.smtp.transcript import AddressTried
 
@@ -28,7 +29,7 @@ K = FailureKind
 
 
 def port_probe(host: str, port: int, resolver: Resolver, deadline: float = 2) -> Transcript:
-    endpoint = Endpoint(host=host, port=port, tls=TlsMode.NONE)
+    endpoint = Endpoint(host=host, port=port, tls=Tls.NONE)
     return asyncio.run(converse(endpoint, until=Stage.EHLO, deadline=deadline, resolver=resolver))
 
 
@@ -129,7 +130,7 @@ def test_too_many_open_files_are_our_own_fault() -> None:
     resolver = Resolver()
 
     async def probe_without_files() -> Transcript:
-        endpoint = Endpoint(host="127.0.0.1", port=9, tls=TlsMode.NONE)
+        endpoint = Endpoint(host="127.0.0.1", port=9, tls=Tls.NONE)
         lowest_free = os.dup(0)
         os.close(lowest_free)
         resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, hard))
@@ -147,7 +148,7 @@ def test_too_many_open_files_are_our_own_fault() -> None:
 def test_the_name_for_ehlo_comes_from_config_and_is_never_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getfqdn", lambda *_: pytest.fail("getfqdn hangs without a PTR record"))
     with HostileServer(smtp()) as server:
-        endpoint = Endpoint(host="127.0.0.1", port=server.port, tls=TlsMode.NONE, ehlo_name="mx.example.org")
+        endpoint = Endpoint(host="127.0.0.1", port=server.port, tls=Tls.NONE, ehlo_name="mx.example.org")
         asyncio.run(converse(endpoint, until=Stage.EHLO, deadline=2, resolver=Resolver()))
         assert server.peers[0].lines[0] == "EHLO mx.example.org"
 
@@ -159,7 +160,7 @@ def open_files() -> int:
 @pytest.mark.parametrize("step", ["banner", "ehlo"])
 def test_a_cancelled_dialogue_leaves_nothing_behind(step: str) -> None:
     async def cancel(port: int) -> set[asyncio.Task[object]]:
-        endpoint = Endpoint(host="127.0.0.1", port=port, tls=TlsMode.NONE)
+        endpoint = Endpoint(host="127.0.0.1", port=port, tls=Tls.NONE)
         talking = asyncio.create_task(converse(endpoint, until=Stage.EHLO, deadline=30, resolver=Resolver()))
         await asyncio.sleep(0.1)
         talking.cancel()
@@ -178,7 +179,7 @@ def test_a_cancelled_dialogue_leaves_nothing_behind(step: str) -> None:
 def test_floods_do_not_starve_a_good_server() -> None:
     async def all_at_once(flood: int, good: int) -> tuple[list[Transcript], Transcript]:
         def probe(port: int) -> "asyncio.Task[Transcript]":
-            endpoint = Endpoint(host="127.0.0.1", port=port, tls=TlsMode.NONE)
+            endpoint = Endpoint(host="127.0.0.1", port=port, tls=Tls.NONE)
             return asyncio.create_task(converse(endpoint, until=Stage.EHLO, deadline=5, resolver=Resolver()))
 
         floods = [probe(flood) for _ in range(20)]

@@ -10,7 +10,7 @@ from hostile.servers import HostileServer, smtp
 from hostile.talking import CREDENTIALS, Heard, context_of, talk
 
 from mailover.core.observations import FailureKind, Stage
-from mailover.smtp import TlsMode
+from mailover.core.providers import Tls
 
 NOW = dt.datetime.now(tz=dt.UTC)
 DAY = dt.timedelta(days=1)
@@ -22,7 +22,7 @@ def met_with(context: ssl.SSLContext, trusted: str | None, host: str = "localhos
         heard = talk(
             server.port,
             host=host,
-            tls=TlsMode.STARTTLS,
+            tls=Tls.STARTTLS,
             ca_file=trusted,
             until=Stage.AUTH,
             deadline=5,
@@ -110,7 +110,7 @@ def test_a_good_handshake_leaves_its_facts(
     context = context_of(ca.issue_cert("localhost", not_after=dt.datetime(2031, 2, 3, 4, 5, 6, tzinfo=dt.UTC)))
     context.minimum_version = context.maximum_version = version
     with HostileServer(smtp(context=context, implicit=implicit)) as server:
-        mode = TlsMode.IMPLICIT if implicit else TlsMode.STARTTLS
+        mode = Tls.IMPLICIT if implicit else Tls.STARTTLS
         transcript = talk(server.port, tls=mode, ca_file=trusted, deadline=5).transcript
     assert transcript.failure is None
     assert transcript.reached is Stage.STARTTLS
@@ -130,7 +130,7 @@ def test_the_name_is_verified_and_sent_though_an_address_is_dialled(ca: trustme.
 
 def test_a_banner_in_the_clear_on_an_implicit_port_is_not_tls() -> None:
     with HostileServer(smtp()) as server:
-        failure = talk(server.port, tls=TlsMode.IMPLICIT, deadline=5).transcript.failure
+        failure = talk(server.port, tls=Tls.IMPLICIT, deadline=5).transcript.failure
     assert failure is not None
     assert (failure.kind, failure.stage) == (FailureKind.TLS, Stage.STARTTLS)
     assert "did not answer in TLS" in failure.text
@@ -148,7 +148,7 @@ def test_credentials_are_not_sent_in_the_clear_unless_that_is_allowed() -> None:
 
 def test_what_was_offered_before_tls_is_forgotten(server_context: ssl.SSLContext, trusted: str) -> None:
     with HostileServer(smtp(context=server_context, offers=["SIZE 5000"])) as server:
-        transcript = talk(server.port, tls=TlsMode.STARTTLS, ca_file=trusted, deadline=5).transcript
+        transcript = talk(server.port, tls=Tls.STARTTLS, ca_file=trusted, deadline=5).transcript
     assert transcript.capabilities is not None
     assert transcript.capabilities.keywords == {"SIZE"}
     assert [stage for stage, _ in transcript.stages].count(Stage.EHLO) == 1

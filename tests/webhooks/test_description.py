@@ -19,8 +19,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from mailover.config.outlets import Scope
 from mailover.core.events import EventType
-from webhooks.auth import Scope, token
+from webhooks.auth import token
 from webhooks.rates import Rates
 
 API_PAGE = Path(__file__).parents[2] / "docs" / "api.md"
