@@ -5,7 +5,6 @@ from mailover.alerts.apprise_channel import AppriseChannel, endpoint_name, insta
 from mailover.alerts.courier import Courier
 from mailover.alerts.dead_man import DeadMan
 from mailover.alerts.messages import worth_following, worth_telling
-from mailover.alerts.notebook import Notebook
 from mailover.alerts.runbook import Links
 from mailover.clock import Clock
 from mailover.config import Settings
@@ -71,6 +70,7 @@ def _slack(settings: Settings, store: Store, clock: Clock, links: Links) -> list
     if slack is None:
         return []
     from mailover.alerts.living import LivingMessages  # noqa: PLC0415 - Slack's library: only where Slack is told
+    from mailover.alerts.notebook import Notebook  # noqa: PLC0415 - as above
     from mailover.alerts.slack import PACE, Slack, SlackAccount  # noqa: PLC0415 - as above
 
     account = SlackAccount(
