@@ -37,8 +37,10 @@ async def advise_spf(domain: str, dns: ProviderDns, lookup: Lookup) -> str | Non
 def advise_alias(envelope: str, dns: ProviderDns, domain: str) -> str | None:
     """A return path below the domain is an alias where the provider has one: it then keeps the record itself."""
     aliases = (path for path in dns.return_paths if path.kind == "CNAME")
-    path = next(aliases, None) if envelope != domain else None
-    return path and advise_return_path(replace(path, host=envelope), domain)
+    path = next(aliases, None)
+    if path is None or envelope == domain:
+        return None
+    return advise_return_path(replace(path, host=envelope), domain)
 
 
 def with_terms(record: str, added: list[str]) -> str:

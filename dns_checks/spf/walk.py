@@ -3,7 +3,7 @@
 It agrees with `check_host` on every address; where more than address and domain decides, it says so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 from typing import TypeAlias
@@ -18,6 +18,7 @@ from dns_checks.spf.permerror import PermError
 from dns_checks.spf.record import (
     Address,
     All,
+    Directive,
     Exchangers,
     Exists,
     Include,
@@ -29,6 +30,8 @@ from dns_checks.spf.record import (
 )
 
 _MOST_EXCHANGERS = 10
+_MOST_GROUPS = 500
+"""What lies behind so many terms stays undecided: a record made to take long must not."""
 _SAME_FOR_ALL = frozenset("dov")
 """The macros that mean the same for every sender and address of a family."""
 
@@ -155,12 +158,16 @@ class _Walk:
         return parse(texts[0]) if texts else None
 
     async def _terms(self, record: Record, domain: str, worlds: _Worlds, out: _Outcome) -> None:
-        for directive in record.directives:
+        for number, group in enumerate(_grouped(record.directives)):
+            directive = group[0]
+            if number >= _MOST_GROUPS:
+                _join(out.undecided, worlds)
+                return
             if directive.asks:
                 worlds = self._spend_lookup(directive.text, worlds, out)
             if not worlds:
                 return
-            matched, rest = await self._split(directive.mechanism, domain, worlds, out)
+            matched, rest = await self._split(group, domain, worlds, out)
             if out.own and self._heedless and directive.verdict is not Verdict.PASS:
                 _join(rest, matched)
                 matched = {}
@@ -191,14 +198,16 @@ class _Walk:
         _join(out.undecided, there.undecided)
 
     async def _split(
-        self, mechanism: Mechanism, domain: str, worlds: _Worlds, out: _Outcome
+        self, group: Sequence[Directive], domain: str, worlds: _Worlds, out: _Outcome
     ) -> tuple[_Worlds, _Worlds]:
         """The addresses that match, and those that do not; errors and doubts go to `out`."""
+        mechanism = group[0].mechanism
         match mechanism:
             case All():
                 return worlds, {}
-            case Network(network=network):
-                return self._within(Ranges.of(self._family, [network]), worlds)
+            case Network():
+                networks = (each.mechanism.network for each in group if isinstance(each.mechanism, Network))
+                return self._within(Ranges.of(self._family, networks), worlds)
             case Pointer():
                 target = None
             case Include(domain=spec) | Exists(domain=spec) | Address(domain=spec) | Exchangers(domain=spec):
@@ -301,6 +310,21 @@ class _Walk:
             return None
         version = "in-addr" if self._family is Family.V4 else "ip6"
         return spec.expand_name({"d": domain, "o": self._domain, "v": version})
+
+
+def _grouped(directives: Sequence[Directive]) -> Iterator[list[Directive]]:
+    """Terms that can be looked at together: neighbours that are ranges of one verdict; others alone."""
+    group: list[Directive] = []
+    for directive in directives:
+        is_range = isinstance(directive.mechanism, Network)
+        if group and is_range and isinstance(group[0].mechanism, Network) and group[0].verdict is directive.verdict:
+            group.append(directive)
+            continue
+        if group:
+            yield group
+        group = [directive]
+    if group:
+        yield group
 
 
 def _join(into: _Worlds, worlds: _Worlds) -> None:

@@ -1,11 +1,14 @@
 """The verdict that matters, from whole zones: by what mail passes DMARC, and never `none` on a guess."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
 from dkim_keys import key_record
 from fake_lookup import FakeLookup
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dns_checks.alignment import Passes
 from dns_checks.answers import Found, Trouble, Unknown
@@ -191,3 +194,18 @@ def test_the_records_that_findings_rest_on_are_in_the_report() -> None:
     names = {(each.name, each.kind) for each in report().records}
     assert {("d.example", "TXT"), ("_dmarc.d.example", "TXT"), ("s1._domainkey.d.example", "TXT")} <= names
     assert Found(records=(KEY,), ttl=1).records[0] in {each.value for each in report().records}
+
+
+words = st.sampled_from(["v=spf1", "v=DMARC1;", "p=reject;", "a", "mx", "-all", "include:d.example", "%{i}", "p=="])
+texts = st.one_of(st.text(max_size=80), st.lists(words).map(" ".join))
+names = st.sampled_from(
+    ["d.example", "_dmarc.d.example", "s1._domainkey.d.example", "spf.post.example", "bounce.d.example"]
+)
+
+
+@given(st.dictionaries(names.map("{} TXT".format), st.lists(texts, max_size=3), max_size=5))
+@settings(deadline=None)
+def test_whatever_stands_in_the_dns_there_is_a_report(zone: dict[str, list[str]]) -> None:
+    found = asyncio.run(check_all(["d.example"], [POST, SES], FakeLookup(zone)))
+    assert len(found.cells) == 2
+    assert json.dumps(found.body()).isprintable()

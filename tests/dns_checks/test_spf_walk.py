@@ -1,9 +1,11 @@
 """The range walk says of every address what `check_host` says of it, for whatever record."""
 
 import asyncio
+import time
 from ipaddress import ip_address
 from typing import Any
 
+import pytest
 from fake_lookup import FakeLookup
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -104,6 +106,16 @@ def test_eleven_includes_fail_the_last_and_pass_the_first() -> None:
     assert ip_address("10.0.10.1") in found.fate(Verdict.PERMERROR)
     assert "include:p10.example would be the eleventh DNS lookup" in found.reasons[Verdict.PERMERROR]
     assert found.used == 10
+
+
+@pytest.mark.parametrize("signs", [("",), ("-", "")])
+def test_a_record_made_to_take_long_takes_no_time(signs: tuple[str, ...]) -> None:
+    ranges = (f"{signs[n % len(signs)]}ip4:{n // 256 % 256}.{n % 256}.{n % 7}.{n % 251}" for n in range(5000))
+    zone = {"d0.example TXT": [f"v=spf1 {' '.join(ranges)} -all"]}
+    began = time.process_time()
+    found = asyncio.run(walk("d0.example", Ranges.everything(Family.V4), FakeLookup(zone)))
+    assert time.process_time() - began < 2
+    assert bool(found.undecided) == (len(signs) > 1)
 
 
 def test_what_depends_on_the_sender_is_undecided_and_not_guessed() -> None:
