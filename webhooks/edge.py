@@ -46,7 +46,7 @@ class Edge:
         """`app` answers everything that is not hot."""
         self.parts: Parts = app.extensions[EXTENSION]
         self._flask: Any = WSGIMiddleware(cast(Any, app), workers=_WORKERS)
-        self._parked: dict[asyncio.Future[None], Wait] = {}
+        self._parked: dict[asyncio.Timeout, Wait] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,22 +94,28 @@ class Edge:
         await _send(send, answer)
 
     async def _park(self, wait: Wait, receive: Receive) -> Answer | None:
-        """Wait for a change; None when the reader went away."""
+        """Wait for a change; None when the reader went away.
+
+        What is waited for is that the reader goes; a change ends that early, as the end of the time does. So a reader
+        costs one task, not two and what joins them.
+        """
         room = self.parts.room
         if not room.enter():
             return room.full(wait)
-        loop = self._listening()
-        changed: asyncio.Future[None] = loop.create_future()
-        self._parked[changed] = wait
-        gone = loop.create_task(_gone(receive))
+        self._listening()
+        ends = asyncio.timeout(wait.seconds)
         try:
-            if not (room.closing or wait.over(room.snapshot)):
-                await asyncio.wait({changed, gone}, timeout=wait.seconds, return_when=asyncio.FIRST_COMPLETED)
-            return None if gone.done() else room.tell(wait)
+            if room.closing or wait.over(room.snapshot):
+                return room.tell(wait)
+            async with ends:
+                self._parked[ends] = wait
+                await _gone(receive)
+        except TimeoutError:
+            return room.tell(wait)
         finally:
-            del self._parked[changed]
-            gone.cancel()
+            self._parked.pop(ends, None)
             room.leave()
+        return None
 
     def _listening(self) -> asyncio.AbstractEventLoop:
         """The running loop, with the room's bell hung up in it."""
@@ -126,9 +132,9 @@ class Edge:
     def _wake(self) -> None:
         room = self.parts.room
         snapshot = room.snapshot
-        for changed, wait in self._parked.items():
-            if not changed.done() and (room.closing or wait.over(snapshot)):
-                changed.set_result(None)
+        for ends, wait in self._parked.items():
+            if not ends.expired() and (room.closing or wait.over(snapshot)):
+                ends.reschedule(0)
 
     # -- the event stream -----------------------------------------------------------------------------------------
 
