@@ -35,8 +35,8 @@ _LOOK_AGAIN = timedelta(seconds=2)
 """Another agent on the same store may have put something into the outbox."""
 _MOMENT = 0.1
 """Seconds."""
-_LEASE = timedelta(seconds=45)
-"""Longer than any attempt may take."""
+_QUEUEING = timedelta(seconds=15)
+"""How long an attempt may wait for a thread, besides its own time: after that its lease ends, as if we had died."""
 
 
 class Sender(Protocol):
@@ -161,7 +161,8 @@ class HookPool:
             free = most - len([name for name in self._busy if (name in self._sent_lame) == lame])
             names = [name for name in idle if (name in self._lame) == lame]
             if free > 0 and names:
-                for delivery in self._roster.store.due(names, now=now, limit=free, lease=_LEASE):
+                lease = _QUEUEING + max(hooks[name].timeout for name in names)
+                for delivery in self._roster.store.due(names, now=now, limit=free, lease=lease):
                     self._start(hooks[delivery.endpoint], delivery, lame=lame)
 
     def _start(self, hook: Hook, delivery: Delivery, *, lame: bool) -> None:

@@ -4,7 +4,7 @@ import base64
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -198,3 +198,16 @@ def test_a_clock_that_stands_still_makes_no_difference(receiver: HookReceiver) -
     to = replace(hook(receiver.url), timeout=timedelta(seconds=5))
     HookSender("mailover/here", FakeClock()).send(to, EVENT)
     assert receiver.requests[0].headers["webhook-timestamp"] == str(int(FakeClock().wall().timestamp()))
+
+
+def test_the_page_shows_how_to_verify(receiver: HookReceiver) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text(encoding="utf-8")
+    shown: dict[str, Callable[[str, dict[str, str], bytes], bool]] = {}
+    exec(page.partition("```python\n")[2].partition("```")[0], shown)
+    to = hook(receiver.url, old_secret=new_signing_secret())
+    send(to)
+    (request,) = receiver.requests
+    for secret in (to.secret, to.old_secret):
+        assert shown["verified"](secret.reveal(), request.headers, request.body)
+    assert not shown["verified"](to.secret.reveal(), request.headers, request.body + b" ")
+    assert not shown["verified"](new_signing_secret().reveal(), request.headers, request.body)
