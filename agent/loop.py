@@ -9,6 +9,8 @@ import random
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import CancelledError
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -29,6 +31,7 @@ _log = logging.getLogger("mailover.agent")
 _JITTER = 0.1
 _LONGEST_SLEEP = 0.5
 _STOP_SECONDS = 5.0
+_LOOP_AGAIN_SECONDS = 1.0
 _HOUR = 3600.0
 _REHEARSE_EVERY = timedelta(hours=12)
 _TIDY_EVERY = timedelta(hours=1)
@@ -127,6 +130,7 @@ class Agent:
         self._asking: set[asyncio.Task[None]] = set()
         self._stopping: asyncio.Event | None = None
         self._ready = threading.Event()
+        self._ended = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._main, name="mailover-agent", daemon=True)
 
@@ -145,8 +149,10 @@ class Agent:
     def stop(self) -> None:
         """Stop watching; what is under way is given up."""
         self._service.ignore(self._hear_decision)
+        self._ended.set()
         if self._loop is not None and self._stopping is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stopping.set)
+            with suppress(RuntimeError):  # between two loops; `_ended` is seen by the next
+                self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(timeout=_STOP_SECONDS)
 
     def check(self, provider: str, kinds: Sequence[ProbeKind]) -> Sequence[Observation]:
@@ -154,8 +160,16 @@ class Agent:
         if self._loop is None or self._prober is None:
             raise UnavailableError("the agent is not running")
         orders = [ProbeOrder(provider=provider, probe=kind, purpose=Purpose.MANUAL) for kind in kinds]
-        seen = asyncio.run_coroutine_threadsafe(self._prober.run(*orders), self._loop).result()
-        return [each.observation for each in seen]
+        probes = self._prober.run(*orders)
+        try:
+            running = asyncio.run_coroutine_threadsafe(probes, self._loop)
+        except RuntimeError as error:  # its loop is closed
+            probes.close()
+            raise UnavailableError("the agent is not running any more") from error
+        try:
+            return [seen.observation for seen in running.result()]
+        except CancelledError as error:
+            raise UnavailableError("the agent was stopped meanwhile") from error
 
     def check_dns(self, domains: Sequence[str]) -> Mapping[str, object]:
         """Look at the DNS now and wait; what is found is heard as well. Raises NotFoundError for a strange domain."""
@@ -166,19 +180,24 @@ class Agent:
     # -- the thread -----------------------------------------------------------------------------------------------
 
     def _main(self) -> None:
-        try:
-            with asyncio.Runner(loop_factory=new_loop) as runner:
-                runner.run(self._watch())
-        except BaseException as error:  # noqa: BLE001 - handed to whoever called `start`
-            self._failure = error
-            if self._ready.is_set():
-                _log.exception("the agent's loop ended")
-        finally:
-            self._ready.set()
+        """Run the loop until told to stop. One that ends by a defect begins again: a flag without probes is a guess."""
+        while not self._ended.is_set():
+            try:
+                with asyncio.Runner(loop_factory=new_loop) as runner:
+                    runner.run(self._watch())
+            except BaseException as error:  # noqa: BLE001 - handed to whoever called `start`
+                if not self._ready.is_set():
+                    self._failure = error
+                    break
+                _log.exception("the agent's loop ended; it begins again")
+                self._ended.wait(_LOOP_AGAIN_SECONDS)
+        self._ready.set()
 
     async def _watch(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
+        if self._ended.is_set():
+            return
         watched, rhythm = self._watched, self._rhythm
         prober = Prober(
             watched.targets,
@@ -266,7 +285,8 @@ class Agent:
     def _hear_decision(self, _snapshot: Snapshot, decision: Decision) -> None:
         """Called in the deciding thread: hand over, return."""
         if (decision.probes or decision.look_at_references) and self._loop is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._carry_out, decision)
+            with suppress(RuntimeError):  # its loop has just ended
+                self._loop.call_soon_threadsafe(self._carry_out, decision)
 
     def _carry_out(self, decision: Decision) -> None:
         self._start(*decision.probes)

@@ -1,6 +1,7 @@
 """The composition root: settings in, a running house out. Every part is built here; no rule lives here."""
 
 import logging
+import os
 import secrets
 import signal
 import threading
@@ -218,10 +219,12 @@ class House:
         try:
             self.agent = self._agent(settings)
             self.agent.start()
-        except OSError as error:
+        except Exception as error:
             self.agent = self._agent(self._settings)
             self.agent.start()
-            raise _sink_refused(error) from error
+            if isinstance(error, OSError):
+                raise _sink_refused(error) from error
+            raise
         self._settings = settings
         self._gate.use(_tokens(settings))
         self.service.keep = retention(settings)
@@ -253,6 +256,8 @@ class House:
                 _log.info("the config was reloaded")
             except ConfigError as error:
                 _log.error("the config was not reloaded, the old one stays: %s", "; ".join(error.problems))
+            except Exception:  # noqa: BLE001 - whatever it was, the agent goes on, and the supervisor hears so
+                _log.exception("the config could not be reloaded")
             self._supervisor.ready(f"the API answers at {self.api.url}")
 
     def _start_watching(self) -> None:
@@ -302,7 +307,8 @@ def assemble(settings: Settings, *, clock: Clock | None = None) -> House:
         return House(settings, clock or SystemClock(known.decided_at if known is not None else None), store)
     except OSError as error:
         store.close()
-        raise ConfigError([f"server.listen: {settings.server.listen} cannot be used: {error.strerror}"]) from error
+        why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise ConfigError([f"server.listen: {settings.server.listen} cannot be used: {why}"]) from error
     except BaseException:
         store.close()
         raise

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 from mailover.clock import Clock
@@ -297,12 +298,18 @@ class Service:
         self._wake_at = decision.wake_at
         if decision.fleet is not seen.fleet or recorded != seen.recorded:
             self.snapshot = _snapshot(decision.fleet, seen.policy, seen.default_stream, seen, recorded=recorded)
-        for listener in self._listeners:
-            listener(self.snapshot, decision)
-        observations = _observations(heard)
-        for witness in self._witnesses if observations else ():
-            witness(observations)
+        self._tell(decision, _observations(heard))
         return decision
+
+    def _tell(self, decision: Decision, observations: Sequence[Observation]) -> None:
+        """Hand out what is decided and stored already: a defect in one who is told must not reach the others."""
+        told: list[Callable[[], None]] = [partial(each, self.snapshot, decision) for each in self._listeners]
+        told += [partial(each, observations) for each in self._witnesses if observations]
+        for tell in told:
+            try:
+                tell()
+            except Exception:  # noqa: BLE001 - whoever asked for this decision has it
+                _log.exception("somebody could not be told of a decision")
 
     def _record(self, decision: Decision, heard: Sequence[Heard | Command]) -> bool:
         """Commit the decision with all that is owed; False when the store fails. Raises VersionConflictError."""

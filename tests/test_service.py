@@ -250,3 +250,21 @@ def test_more_facts_than_one_batch_are_all_heard(store: FailingStore, clock: Han
     service._drain(block=False)
     service._drain(block=False)
     assert len(store.observations(limit=1000).items) == 501
+
+
+def test_a_listener_with_a_defect_undoes_no_decision_and_keeps_no_other_from_hearing(
+    store: FailingStore, clock: HandClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = a_service(store, clock)
+    heard: list[Decision] = []
+
+    def broken(_snapshot: Snapshot, _decision: Decision) -> None:
+        raise RuntimeError("a defect")
+
+    service.listen(broken)
+    service.listen(lambda _, decision: heard.append(decision))
+    assert (
+        service.order(PinProvider(stream="mail", provider="spare", until=START + timedelta(hours=1), by="me")) in heard
+    )
+    assert service.snapshot.flags["mail"].flag.provider == "spare"
+    assert "somebody could not be told of a decision" in caplog.text
