@@ -149,7 +149,8 @@ def _nothing_set_up(domain: str, dns: ProviderDns) -> Envelope:
         because = f"no return path for {dns.provider} is set up below {domain}, so {domain} itself is taken"
         return Envelope(domain=domain, known=Known.CONVENTION, because=because)
     if any(path.free or path.at(domain) is None for path in dns.return_paths) or dns.envelope is EnvelopeOf.CUSTOM:
-        told = " or ".join(path.host.replace("{d}", domain) for path in dns.return_paths) or f"below {domain}"
+        forms = dict.fromkeys(path.host.replace("{d}", domain) for path in dns.return_paths)
+        told = " or ".join(forms) or f"below {domain}"
         because = f"the envelope's domain is the account's own choice at {dns.provider} (known form: {told})"
         return Envelope(domain=None, known=Known.UNTOLD, because=because, advice=advice)
     because = f"mail through {dns.provider} has {dns.host} in its envelope, so SPF says nothing for {domain}"

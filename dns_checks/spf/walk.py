@@ -4,9 +4,8 @@ It agrees with `check_host` on every address; where more than address and domain
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from ipaddress import ip_network
-from typing import TypeAlias
 
 from dns_checks.answers import AAAA, MX, TXT, A, Absent, Answer, Found, Kind, Lookup, R, Unknown
 from dns_checks.ranges import Family, Ranges
@@ -28,24 +27,13 @@ from dns_checks.spf.record import (
     Record,
     Verdict,
 )
+from dns_checks.spf.worlds import Outcome, Spent, Worlds, join, some
 
 _MOST_EXCHANGERS = 10
 _MOST_GROUPS = 500
 """What lies behind so many terms stays undecided: a record made to take long must not."""
 _SAME_FOR_ALL = frozenset("dov")
 """The macros that mean the same for every sender and address of a family."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Spent:
-    """What one address's evaluation has cost so far."""
-
-    lookups: int = 0
-    voids: int = 0
-
-
-_Worlds: TypeAlias = dict[_Spent, Ranges]
-"""Addresses by what their evaluation has cost: the limits may end some of them and not others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +71,7 @@ async def walk(domain: str, region: Ranges, lookup: Lookup, *, heedless: bool = 
     `heedless`: as if its own terms that refuse were not there, to see what later terms would let pass.
     """
     walking = _Walk(domain, region.family, lookup, heedless=heedless)
-    await walking.record(domain, {_Spent(): region} if region else {}, walking.top)
+    await walking.record(domain, {Spent(): region} if region else {}, walking.top)
     top = walking.top
     return Walked(
         fates={verdict: walking.union(worlds) for verdict, worlds in top.decided.items() if worlds},
@@ -92,21 +80,6 @@ async def walk(domain: str, region: Ranges, lookup: Lookup, *, heedless: bool = 
         used=max((spent.lookups for spent in top.decided.get(Verdict.PASS, {})), default=0),
         reasons=walking.reasons,
     )
-
-
-@dataclass(slots=True)
-class _Outcome:
-    """What became of the addresses that entered one record."""
-
-    decided: dict[Verdict, _Worlds] = field(default_factory=dict)
-    undecided: _Worlds = field(default_factory=dict)
-    own: bool = False
-    """Whether it is the domain's own record, or one that it redirects to."""
-
-    def decide(self, verdict: Verdict, worlds: _Worlds) -> None:
-        """These addresses get this verdict."""
-        if worlds:
-            _join(self.decided.setdefault(verdict, {}), worlds)
 
 
 class _Walk:
@@ -119,18 +92,18 @@ class _Walk:
         self._lookup = lookup
         self._heedless = heedless
         self._path: list[str] = []
-        self.top = _Outcome(own=True)
+        self.top = Outcome(own=True)
         self.matches: list[Match] = []
         self.reasons: dict[Verdict, str] = {}
 
-    def union(self, worlds: _Worlds) -> Ranges:
+    def union(self, worlds: Worlds) -> Ranges:
         """All addresses, whatever they have cost."""
         whole = Ranges(family=self._family)
         for ranges in worlds.values():
             whole |= ranges
         return whole
 
-    async def record(self, domain: str, worlds: _Worlds, out: _Outcome) -> None:
+    async def record(self, domain: str, worlds: Worlds, out: Outcome) -> None:
         """Send addresses through one domain's record."""
         self._path.append(domain)
         try:
@@ -157,11 +130,11 @@ class _Walk:
             raise PermError("it has more than one SPF record")
         return parse(texts[0]) if texts else None
 
-    async def _terms(self, record: Record, domain: str, worlds: _Worlds, out: _Outcome) -> None:
+    async def _terms(self, record: Record, domain: str, worlds: Worlds, out: Outcome) -> None:
         for number, group in enumerate(_grouped(record.directives)):
             directive = group[0]
             if number >= _MOST_GROUPS:
-                _join(out.undecided, worlds)
+                join(out.undecided, worlds)
                 return
             if directive.asks:
                 worlds = self._spend_lookup(directive.text, worlds, out)
@@ -169,7 +142,7 @@ class _Walk:
                 return
             matched, rest = await self._split(group, domain, worlds, out)
             if out.own and self._heedless and directive.verdict is not Verdict.PASS:
-                _join(rest, matched)
+                join(rest, matched)
                 matched = {}
             if out.own and matched:
                 ranges = self.union(matched)
@@ -178,28 +151,28 @@ class _Walk:
             worlds = rest
         await self._otherwise(record, domain, worlds, out)
 
-    async def _otherwise(self, record: Record, domain: str, worlds: _Worlds, out: _Outcome) -> None:
+    async def _otherwise(self, record: Record, domain: str, worlds: Worlds, out: Outcome) -> None:
         if record.redirect is None:
             out.decide(Verdict.NEUTRAL, worlds)
             return
         worlds = self._spend_lookup(f"redirect={record.redirect.text}", worlds, out)
         target = self._name(record.redirect, domain)
         if target is None:
-            _join(out.undecided, worlds)
+            join(out.undecided, worlds)
             return
         if not worlds:
             return
-        there = _Outcome(own=out.own)
+        there = Outcome(own=out.own)
         await self.record(target, worlds, there)
         missing = there.decided.pop(Verdict.NONE, {})
         self._end(Verdict.PERMERROR, missing, out, f"it redirects to {target}, which has no SPF record")
         for verdict, decided in there.decided.items():
             out.decide(verdict, decided)
-        _join(out.undecided, there.undecided)
+        join(out.undecided, there.undecided)
 
     async def _split(
-        self, group: Sequence[Directive], domain: str, worlds: _Worlds, out: _Outcome
-    ) -> tuple[_Worlds, _Worlds]:
+        self, group: Sequence[Directive], domain: str, worlds: Worlds, out: Outcome
+    ) -> tuple[Worlds, Worlds]:
         """The addresses that match, and those that do not; errors and doubts go to `out`."""
         mechanism = group[0].mechanism
         match mechanism:
@@ -213,7 +186,7 @@ class _Walk:
             case Include(domain=spec) | Exists(domain=spec) | Address(domain=spec) | Exchangers(domain=spec):
                 target = self._name(spec, domain)
         if target is None:
-            _join(out.undecided, worlds)
+            join(out.undecided, worlds)
             return {}, {}
         match mechanism:
             case Include():
@@ -226,22 +199,20 @@ class _Walk:
             case _:
                 return await self._addresses(target, mechanism, worlds, out)
 
-    async def _included(self, target: str, worlds: _Worlds, out: _Outcome) -> tuple[_Worlds, _Worlds]:
-        there = _Outcome()
+    async def _included(self, target: str, worlds: Worlds, out: Outcome) -> tuple[Worlds, Worlds]:
+        there = Outcome()
         await self.record(target, worlds, there)
-        rest: _Worlds = {}
+        rest: Worlds = {}
         for verdict in (Verdict.FAIL, Verdict.SOFTFAIL, Verdict.NEUTRAL):
-            _join(rest, there.decided.get(verdict, {}))
+            join(rest, there.decided.get(verdict, {}))
         for verdict in (Verdict.PERMERROR, Verdict.TEMPERROR):
             out.decide(verdict, there.decided.get(verdict, {}))
         missing = there.decided.get(Verdict.NONE, {})
         self._end(Verdict.PERMERROR, missing, out, f"it includes {target}, which has no SPF record")
-        _join(out.undecided, there.undecided)
+        join(out.undecided, there.undecided)
         return there.decided.get(Verdict.PASS, {}), rest
 
-    async def _addresses(
-        self, name: str, lengths: Mechanism, worlds: _Worlds, out: _Outcome
-    ) -> tuple[_Worlds, _Worlds]:
+    async def _addresses(self, name: str, lengths: Mechanism, worlds: Worlds, out: Outcome) -> tuple[Worlds, Worlds]:
         found, worlds = await self._ask(name, self._kind, worlds, out)
         bits = self._family.bits
         if isinstance(lengths, Address | Exchangers):
@@ -249,22 +220,20 @@ class _Walk:
         networks = [ip_network((address, bits), strict=False) for address in found]
         return self._within(Ranges.of(self._family, networks), worlds)
 
-    async def _exchangers(
-        self, name: str, lengths: Exchangers, worlds: _Worlds, out: _Outcome
-    ) -> tuple[_Worlds, _Worlds]:
+    async def _exchangers(self, name: str, lengths: Exchangers, worlds: Worlds, out: Outcome) -> tuple[Worlds, Worlds]:
         exchangers, worlds = await self._ask(name, MX, worlds, out)
         if len(exchangers) > _MOST_EXCHANGERS:
             because = f"{name} has {len(exchangers)} mail exchangers; no more than 10 may be looked at"
             self._end(Verdict.PERMERROR, worlds, out, because)
             return {}, {}
-        matched: _Worlds = {}
+        matched: Worlds = {}
         for exchanger in sorted(exchangers, key=lambda each: each.preference):
             if exchanger.host and worlds:
                 more, worlds = await self._addresses(exchanger.host, lengths, worlds, out)
-                _join(matched, more)
+                join(matched, more)
         return matched, worlds
 
-    async def _ask(self, name: str, kind: Kind[R], worlds: _Worlds, out: _Outcome) -> tuple[tuple[R, ...], _Worlds]:
+    async def _ask(self, name: str, kind: Kind[R], worlds: Worlds, out: Outcome) -> tuple[tuple[R, ...], Worlds]:
         """The records, and the addresses whose evaluation goes on."""
         if not is_askable(name):
             return (), worlds
@@ -276,31 +245,31 @@ class _Walk:
             return (), self._spend_void(f"{name} has no {kind.name} record", worlds, out)
         return answer.records, worlds
 
-    def _spend_lookup(self, term: str, worlds: _Worlds, out: _Outcome) -> _Worlds:
+    def _spend_lookup(self, term: str, worlds: Worlds, out: Outcome) -> Worlds:
         paid = {replace(spent, lookups=spent.lookups + 1): ranges for spent, ranges in worlds.items()}
         over = {spent: ranges for spent, ranges in paid.items() if spent.lookups > MOST_LOOKUPS}
         because = f"{term} would be the eleventh DNS lookup; ten are allowed"
         self._end(Verdict.PERMERROR, over, out, because)
         return {spent: ranges for spent, ranges in paid.items() if spent not in over}
 
-    def _spend_void(self, text: str, worlds: _Worlds, out: _Outcome) -> _Worlds:
+    def _spend_void(self, text: str, worlds: Worlds, out: Outcome) -> Worlds:
         paid = {replace(spent, voids=spent.voids + 1): ranges for spent, ranges in worlds.items()}
         over = {spent: ranges for spent, ranges in paid.items() if spent.voids > MOST_VOIDS}
         because = f"{text}; two lookups that find nothing are allowed, this is the third"
         self._end(Verdict.PERMERROR, over, out, because)
         return {spent: ranges for spent, ranges in paid.items() if spent not in over}
 
-    def _end(self, verdict: Verdict, worlds: _Worlds, out: _Outcome, because: str) -> None:
+    def _end(self, verdict: Verdict, worlds: Worlds, out: Outcome, because: str) -> None:
         if worlds:
             self.reasons.setdefault(verdict, f"{' > '.join(self._path)}: {because}")
             out.decide(verdict, worlds)
 
-    def _within(self, ranges: Ranges, worlds: _Worlds) -> tuple[_Worlds, _Worlds]:
+    def _within(self, ranges: Ranges, worlds: Worlds) -> tuple[Worlds, Worlds]:
         if not ranges:
             return {}, worlds
         inside = {spent: each & ranges for spent, each in worlds.items()}
         outside = {spent: each - ranges for spent, each in worlds.items()}
-        return _some(inside), _some(outside)
+        return some(inside), some(outside)
 
     def _name(self, spec: MacroString | None, domain: str) -> str | None:
         """None when it is not the same for everybody."""
@@ -325,12 +294,3 @@ def _grouped(directives: Sequence[Directive]) -> Iterator[list[Directive]]:
         group = [directive]
     if group:
         yield group
-
-
-def _join(into: _Worlds, worlds: _Worlds) -> None:
-    for spent, ranges in worlds.items():
-        into[spent] = into[spent] | ranges if spent in into else ranges
-
-
-def _some(worlds: _Worlds) -> _Worlds:
-    return {spent: ranges for spent, ranges in worlds.items() if ranges}
