@@ -120,7 +120,7 @@ class HookPool:
             return _LOOK_AGAIN
         self._store_failed = False
         now = self._clock.now()
-        return max(min((until - now for until in self._resting.values()), default=_LOOK_AGAIN), timedelta(0))
+        return max(min([_LOOK_AGAIN, *(until - now for until in self._resting.values())]), timedelta(0))
 
     # -- settling -------------------------------------------------------------------------------------------------
 
