@@ -17,7 +17,7 @@ PAGES = sorted(
 )
 FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
-SPAN = re.compile(r"`(mailover [^`]+)`")
+SPAN = re.compile(r"`(?:\.venv/bin/)?(mailover [^`]+)`")
 COMMAND = re.compile(r"^\s*(?:\.venv/bin/)?(mailover .+)$", re.MULTILINE)
 
 
