@@ -4,7 +4,7 @@ from mailover.core import egress, reports, sight, trials
 from mailover.core.breaker import Breaker, Cause, Run
 from mailover.core.draft import Draft
 from mailover.core.hearing import CONFIRMED_AT_ONCE
-from mailover.core.observations import Depth, Failure, Stage
+from mailover.core.observations import Depth, Failure, FailureKind, Stage
 from mailover.core.sentences import failure_words, percent, span_words
 from mailover.core.windows import Count, count
 
@@ -25,6 +25,8 @@ def _by_run(draft: Draft, breaker: Breaker) -> bool:
             continue
         if run.failure.silent and (not run.witnessed or egress.in_doubt(draft, breaker, run.failure, run.since)):
             continue
+        if _cut_short(run) and not _greeted_since(breaker, run):
+            continue
         probes = "probe" if run.length == 1 else "probes"
         because = f"{run.length} {run.depth.word} {probes} failed in a row ({failure_words(run.failure)})"
         trials.open_breaker(
@@ -32,6 +34,16 @@ def _by_run(draft: Draft, breaker: Breaker) -> bool:
         )
         return True
     return False
+
+
+def _cut_short(run: Run) -> bool:
+    """Whether its dialogues broke off: a network of ours that goes away cuts all that are under way at that moment."""
+    return run.failure.kind in {FailureKind.CONNECTION, FailureKind.TIMEOUT} and not run.failure.silent
+
+
+def _greeted_since(breaker: Breaker, run: Run) -> bool:
+    """Whether an attempt begun after the first failure got an answer, here or elsewhere: then it is not our network."""
+    return run.witness_at is not None or (breaker.answered_at is not None and breaker.answered_at >= run.since)
 
 
 def _long_enough(draft: Draft, run: Run) -> bool:
