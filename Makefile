@@ -22,7 +22,7 @@ run: $(STAMP) ## the agent with ./config.toml
 	@$(BIN)/mailover run
 
 test: lint ## lint, types, import contracts and every test
-	@$(BIN)/pytest
+	@$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 lint: $(STAMP) ## ruff, mypy --strict, import contracts
 	@$(BIN)/ruff check .
