@@ -13,6 +13,9 @@ from mailover.core.fleet import Flag, Mode, StreamState, account
 from mailover.core.providers import Failback, Stream, StreamMode, WhenExhausted
 from mailover.core.sentences import listed, percent
 
+_MOST_NAMED = 3
+"""Providers in one sentence; more are only counted."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
@@ -167,13 +170,18 @@ def _failover(draft: Draft, stream: Stream, state: StreamState, who: Candidates)
 
 
 def _reached(draft: Draft, who: Candidates, name: str) -> Choice:
-    """The choice of a provider, with why those before it were passed over."""
+    """The choice of a provider, with why those before it were passed over: the latest news of them first."""
     if name == who.order[0]:
         known = draft.breakers[name].ok_at is not None
         health = "healthy and first in order" if known else "first in order and not yet probed"
         return _to(name, Mode.NORMAL, f"{name} is {health}", who)
     passed = who.order[: who.order.index(name)]
-    because = f"{name} is the first choice left: {_why_not(draft, who, passed[0])}"
+    newest = max(passed, key=lambda each: draft.breakers[each].since)
+    because = f"{name} is the first choice left: {_why_not(draft, who, newest)}"
+    others = [each for each in passed if each != newest]
+    if others:
+        told = listed(others) if len(others) <= _MOST_NAMED else f"{len(others)} others"
+        because += f"; {told} {'are' if len(others) > 1 else 'is'} left out as well"
     return _to(name, Mode.FAILOVER, because, who)
 
 

@@ -191,6 +191,12 @@ def test_peak_hours_run_over_midnight_and_begin_on_their_days() -> None:
 # -- disabling --------------------------------------------------------------------------------------------------------
 
 
+def test_the_reason_is_what_happened_last_not_what_has_been_known_for_long() -> None:
+    story = Story().ordered(DisableProvider(provider="a", by="ann")).later(minutes=20)
+    story = story.ordered(DisableProvider(provider="b", by="ann"))
+    assert story.flag.because == "c is the first choice left: b is disabled; a is left out as well"
+
+
 def test_a_disabled_active_provider_is_left_at_once() -> None:
     story = Story().ordered(DisableProvider(provider="a", by="ann"))
     assert story.flag.provider == "b"
