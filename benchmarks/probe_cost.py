@@ -41,7 +41,7 @@ AT_ONCE = 8
 ROUNDS = 5
 PROVIDERS = 500
 INTERVAL = 5.0
-SECONDS = 20.0
+SECONDS = 30.0
 JITTER = 0.1
 LATE = 0.5
 """Seconds past the latest moment that the jitter allows after which a probe is late."""
