@@ -31,7 +31,7 @@ def payload(message: Message, links: Links = NOWHERE) -> dict[str, object]:
     if page is not None and links.runbook is None:
         facts.append(f"what to do: {page}")
     return {
-        "text": escaped(f"{headline}: {message.because}", _TEXT_LIMIT),
+        "text": escaped(_in_one(headline, message.because), _TEXT_LIMIT),
         "mrkdwn": False,
         "unfurl_links": False,
         "unfurl_media": False,
@@ -42,6 +42,12 @@ def payload(message: Message, links: Links = NOWHERE) -> dict[str, object]:
             *_linked(page, links),
         ],
     }
+
+
+def _in_one(headline: str, because: str) -> str:
+    """Both in one line, for a phone's screen; a reason that begins as the headline ends does not say it twice."""
+    end = re.split(r": |^\S ", headline)[-1]
+    return headline.removesuffix(end) + because if because.startswith(f"{end}: ") else f"{headline}: {because}"
 
 
 def _linked(page: str | None, links: Links) -> list[dict[str, object]]:

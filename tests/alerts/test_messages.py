@@ -7,7 +7,7 @@ from happenings import NOON, happening
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailover.alerts.messages import message, span, worth_telling
+from mailover.alerts.messages import Message, message, span, worth_telling
 from mailover.alerts.slack_blocks import escaped, payload
 from mailover.core.events import Event, EventType, Severity
 
@@ -103,3 +103,17 @@ def test_any_message_fits_slacks_limits(because: str, stream: str) -> None:
     assert 0 < len(header["text"]["text"]) <= 150
     assert 0 < len(section["text"]["text"]) <= 3000
     assert all(0 < len(e["text"]) <= 3000 for e in context["elements"])
+
+
+@pytest.mark.parametrize(
+    ("headline", "because", "told"),
+    [
+        ("ses is out", "ses is out: 3 port probes failed", "ses is out: 3 port probes failed"),
+        ("over after 9 s: ses is out", "ses is out: silent", "over after 9 s: ses is out: silent"),
+        ("s1: pinned to ses", "ses is out: silent", "s1: pinned to ses: ses is out: silent"),
+        ("ses is out", "", "ses is out: "),
+    ],
+)
+def test_a_phone_is_not_told_twice_that_a_provider_is_out(headline: str, because: str, told: str) -> None:
+    words = Message(severity=Severity.WARNING, good=False, headline=headline, because=because)
+    assert str(payload(words)["text"])[2:] == told
