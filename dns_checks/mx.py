@@ -15,6 +15,9 @@ from dns_checks.findings import UNKNOWN, Check, Finding, Seen, seen_in
 from dns_checks.networks import stand_apart
 from mailover.core.events import Severity
 
+_MOST_REACHED = 20
+"""Addresses of one domain that are connected to; more can only be somebody's joke."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reached:
@@ -24,6 +27,7 @@ class Reached:
     starttls: bool | None = None
     """None when that was not found out."""
     because: str = ""
+    """Why it was not reached, or what is wrong with its TLS."""
 
 
 Reach = Callable[[str, str], Awaitable[Reached]]
@@ -241,18 +245,48 @@ def _spares(domain: str, exchangers: Sequence[Exchanger]) -> Iterator[Finding]:
 
 
 async def _reachable(domain: str, exchangers: Sequence[Exchanger], reach: Reach) -> list[Finding]:
-    ends = [(each, address) for each in exchangers for address in each.addresses]
+    ends = [(each, address) for each in exchangers for address in each.addresses][:_MOST_REACHED]
     reached = await asyncio.gather(*(reach(each.mx.host, address) for each, address in ends))
-    found = []
+    over_ipv6 = {":" in address for (_, address), result in zip(ends, reached, strict=True) if result.reached}
+    found: list[Finding] = []
     for (exchanger, address), result in zip(ends, reached, strict=True):
-        place = f"{exchanger.host} [{address}], MX of {domain},"
-        if not result.reached:
-            because = f"{place} does not answer on port 25: {result.because}"
-            found.append(_finding(domain, "unreachable", Severity.WARNING, because, records=exchanger.seen))
-        elif result.starttls is False:
-            because = f"{place} does not offer STARTTLS: mail to it travels in the clear"
-            found.append(_finding(domain, "no_starttls", Severity.WARNING, because, records=exchanger.seen))
+        # Where IPv4 answers and all of IPv6 does not, it is rather we who have no IPv6.
+        if result.reached or over_ipv6 != {False} or ":" not in address:
+            found += _reached(domain, exchanger, address, result, alone=not over_ipv6)
     return found
+
+
+def _reached(domain: str, exchanger: Exchanger, address: str, result: Reached, *, alone: bool) -> Iterator[Finding]:
+    """What one exchanger showed. `alone`: none of them answered, and then it may be us who cannot get out."""
+    place = f"{exchanger.host} [{address}], MX of {domain},"
+    seen = exchanger.seen
+    if not result.reached:
+        because = f"{place} does not answer on port 25: {result.because}"
+        advice = "if none answers, look first whether this machine may connect to port 25 at all" if alone else None
+        yield _finding(domain, "unreachable", Severity.WARNING, because, records=seen, advice=advice)
+    elif result.starttls is False:
+        why = f" ({result.because})" if result.because else ""
+        because = f"{place} does not take STARTTLS: mail to it travels in the clear{why}"
+        yield _finding(domain, "no_starttls", Severity.WARNING, because, records=seen)
+    elif result.because:
+        because = f"{place} takes STARTTLS, and senders that verify (MTA-STS) would not go on: {result.because}"
+        yield _finding(domain, "unverified_tls", Severity.INFO, because, records=seen)
+
+
+def reach_once(reach: Reach) -> Reach:
+    """The same, connecting only once for domains that share an exchanger. For one run."""
+    begun: dict[tuple[str, str], asyncio.Task[Reached]] = {}
+
+    async def reach_it(host: str, address: str) -> Reached:
+        return await reach(host, address)
+
+    async def once(host: str, address: str) -> Reached:
+        key = host.lower(), address
+        if key not in begun:
+            begun[key] = asyncio.create_task(reach_it(host, address))
+        return await begun[key]
+
+    return once
 
 
 def _publish(domain: str, expected: Sequence[Mx]) -> str | None:

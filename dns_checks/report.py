@@ -18,7 +18,7 @@ from dns_checks.dkim import judge_keys, look_up_keys
 from dns_checks.dmarc import Dmarc, check_dmarc, look_up_dmarc
 from dns_checks.envelope import find_envelope, judge_envelope
 from dns_checks.findings import Check, Finding, Seen, worst
-from dns_checks.mx import check_mx
+from dns_checks.mx import Reach, check_mx, reach_once
 from dns_checks.spf.hygiene import check_spf
 from dns_checks.tls_policies import check_tls_policies
 from dns_checks.zone_servers import Asking
@@ -126,6 +126,8 @@ class Also:
     mx: bool = False
     exchangers: tuple[str, ...] = ()
     """Those that must be there, the first choice first."""
+    reach: Reach | None = None
+    """With it every mail exchanger is connected to, if MX is looked at."""
     asking: Asking | None = None
     """With it every authoritative name server is asked."""
     tls: bool = False
@@ -148,6 +150,7 @@ async def check_all(
     `told` is called once per domain and once per pair.
     """
     known = seen or {}
+    also = replace(also, reach=reach_once(also.reach)) if also.reach else also
 
     async def one(domain: str) -> tuple[list[Cell], tuple[Finding, ...]]:
         dmarc = await look_up_dmarc(domain, lookup)
@@ -182,7 +185,7 @@ async def _own(domain: str, includes: frozenset[str], lookup: Lookup, also: Also
     if also.mx:
         steps = enumerate(also.exchangers, start=1)
         wanted = [Mx(preference=10 * step, host=host) for step, host in steps]
-        parts.append(check_mx(domain, lookup, expected=wanted))
+        parts.append(check_mx(domain, lookup, expected=wanted, reach=also.reach))
     if also.asking is not None:
         parts.append(check_authority(domain, lookup, also.asking))
     if also.tls:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from agent.dns_watch import DnsWatched
 from agent.loop import Agent, Rhythm, Watched
+from agent.mail_exchangers import reaching
 from agent.probes import RoundTrip, Target
 from agent.probes.arrivals import Arrivals, Mailbox
 from agent.probes.imap import ImapAccount, ImapMailbox
@@ -104,6 +105,7 @@ def _watched_dns(settings: Settings) -> DnsWatched | None:
         also=Also(
             mx=AlsoSetting.MX in dns.also,
             exchangers=dns.mx,
+            reach=reaching() if dns.reach else None,
             tls=AlsoSetting.TLS in dns.also,
             addresses=tuple(str(each.network_address) for each in dns.relay_addresses),
         ),

@@ -19,6 +19,7 @@ from dns_checks.conventions import ProviderDns, conventions_of
 from dns_checks.dkim import Selector
 from dns_checks.findings import Check, Finding, printable, worst
 from dns_checks.lookup import DnsLookup
+from dns_checks.mx import Reach
 from dns_checks.remembered import Remembered
 from dns_checks.report import Also, Report, check_all
 from dns_checks.servers import Server
@@ -67,6 +68,7 @@ class _Wanted:
     type=click.Choice(["mx", "authority", "tls"]),
     help="Look at MX, at every authoritative name server, at MTA-STS, TLS-RPT and DANE as well.",
 )
+@click.option("--reach", is_flag=True, help="Look at MX, and connect to each on port 25; no mail is sent.")
 @click.option("--all", "every", is_flag=True, help="Show what is as it should be, too.")
 @nameserver
 @timeout
@@ -80,6 +82,7 @@ def check(
     selectors: tuple[str, ...],
     paths: tuple[str, ...],
     more: tuple[str, ...],
+    reach: bool,
     every: bool,
     nameservers: tuple[Server, ...],
     timeout: float,
@@ -97,6 +100,8 @@ def check(
         raise NotFoundError(f"{unknown[0]!r} is not among the providers of this check")
     if "authority" in more:
         wanted = replace(wanted, also=replace(wanted.also, asking=_asking(timeout)))
+    if reach:
+        wanted = replace(wanted, also=replace(wanted.also, mx=True, reach=_reach()))
     report = asyncio.run(_run(wanted, nameservers, timeout, quiet=json_))
     if json_:
         print_json({"broken": report.broken, **report.body()})
@@ -172,6 +177,12 @@ def _with(dns: ProviderDns, selectors: Mapping[str, list[str]], paths: Mapping[s
 
 def _asking(seconds: float) -> Asking:
     return lambda address: DnsLookup([Server(address)], lifetime=seconds, recursive=False)
+
+
+def _reach() -> Reach:
+    from agent.mail_exchangers import reaching  # noqa: PLC0415 - only where it is wanted
+
+    return reaching()
 
 
 async def _run(wanted: _Wanted, servers: Sequence[Server], seconds: float, *, quiet: bool) -> Report:

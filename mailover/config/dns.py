@@ -6,9 +6,9 @@ Shape only; what it means to the checks is `dns_needs`' business.
 from datetime import timedelta
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, field_validator
+from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, field_validator, model_validator
 
 from mailover.config.fields import Domain, Name, PositiveSpan, Table, each_once
 
@@ -62,6 +62,8 @@ class DnsSettings(Table):
     """What else to look at: MX, every authoritative name server, MTA-STS and TLS-RPT and DANE."""
     mx: Annotated[tuple[Domain, ...], AfterValidator(each_once("host"))] = ()
     """The mail exchangers that the domains must have, the first choice first."""
+    reach: bool = False
+    """Whether each mail exchanger is connected to on port 25, too; no mail is sent. It needs "mx" in `also`."""
     relay_addresses: Annotated[tuple[Network, ...], AfterValidator(each_once("address"))] = ()
     """Addresses of your own that send mail, to be looked for in blocklists."""
     providers: dict[Name, DnsProviderSettings] = Field(default_factory=dict)
@@ -73,6 +75,12 @@ class DnsSettings(Table):
         if interval < _MINUTE:
             raise ValueError("must be at least 1m; records live longer than that")
         return interval
+
+    @model_validator(mode="after")
+    def _looks_at_what_it_reaches(self) -> Self:
+        if self.reach and Also.MX not in self.also:
+            raise ValueError('reach = true needs "mx" in also')
+        return self
 
     @field_validator("relay_addresses")
     @classmethod

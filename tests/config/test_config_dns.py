@@ -53,6 +53,7 @@ def test_each_provider_sends_for_the_domain_of_its_from() -> None:
         ({"providers": {"relay": {"send_ips": ["here"]}}}, "dns.providers.relay.send_ips[0]: must be an address"),
         ({"providers": {"postmrk": {}}}, "dns.providers.postmrk: no such provider; did you mean"),
         ({"also": ["everything"]}, "dns.also[0]"),
+        ({"reach": True}, 'reach = true needs "mx" in also'),
     ],
 )
 def test_nonsense_is_refused_with_its_place(dns: dict[str, Any], says: str) -> None:

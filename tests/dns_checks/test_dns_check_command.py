@@ -181,3 +181,20 @@ def test_every_name_server_can_be_asked_as_well(server: HostileNames) -> None:
     done = check(server, "good.example", "--provider", "sendgrid", "--also", "authority", "--json")
     (domain,) = json.loads(done.stdout)["domains"]
     assert "authority" in {finding["check"] for finding in domain["findings"]}
+
+
+def test_mail_exchangers_are_connected_to_when_that_is_wished() -> None:
+    def with_mx(question: dns.message.Message) -> dns.message.Message:
+        reply = dns.message.make_response(question)
+        asked = question.question[0]
+        # The broadcast address: a connection to it fails at once, on any machine.
+        record = {"MX": "10 mx.good.example.", "A": "255.255.255.255"}.get(dns.rdatatype.to_text(asked.rdtype))
+        if record is not None:
+            reply.answer.append(dns.rrset.from_text(asked.name, 300, "IN", asked.rdtype, record))
+        return reply
+
+    with HostileNames(with_mx) as server:
+        done = check(server, "good.example", "--provider", "sendgrid", "--reach")
+    assert "mx unreachable: mx.good.example [255.255.255.255], MX of good.example, does not answer on port 25" in (
+        " ".join(done.output.split())
+    )

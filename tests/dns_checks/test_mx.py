@@ -8,7 +8,7 @@ from fake_lookup import FakeLookup
 
 from dns_checks.answers import A, Answer, Found, Kind, Mx, R, Trouble, Unknown
 from dns_checks.findings import Finding
-from dns_checks.mx import Reach, Reached, check_mx
+from dns_checks.mx import Reach, Reached, check_mx, reach_once
 from dns_checks.networks import stand_apart
 from mailover.core.events import Severity
 
@@ -210,3 +210,44 @@ def test_reaching_the_hosts_is_asked_of_who_can() -> None:
         ("mx2.example.com", "198.51.100.1"),
         ("mx3.example.com", "203.0.113.1"),
     ]
+
+
+def test_hosts_that_only_ipv6_does_not_reach_are_not_blamed() -> None:
+    async def reach(_: str, address: str) -> Reached:
+        return Reached(reached=":" not in address, starttls=True, because="")
+
+    assert words(found(mx(*THREE, **{"mx1.example.com AAAA": ["2001:db8::1"]}), EXPECTED, reach)) == ["good"]
+
+
+def test_when_no_host_is_reached_it_may_be_us() -> None:
+    async def reach(_host: str, _address: str) -> Reached:
+        return Reached(reached=False, because="no answer within 15 s")
+
+    findings = found(mx(*THREE), EXPECTED, reach)
+    assert words(findings) == ["unreachable"] * 3
+    assert all("whether this machine may connect to port 25" in (each.advice or "") for each in findings)
+
+
+def test_a_certificate_that_proves_nothing_is_remarked_on() -> None:
+    async def reach(_host: str, address: str) -> Reached:
+        mine = "the certificate is self-signed" if address == "192.0.2.1" else ""
+        return Reached(reached=True, starttls=True, because=mine)
+
+    (finding,) = found(mx(*THREE), EXPECTED, reach)
+    assert (finding.verdict, finding.severity) == ("unverified_tls", Severity.INFO)
+    assert "self-signed" in finding.because
+
+
+def test_domains_that_share_a_host_have_it_connected_to_once() -> None:
+    asked = []
+
+    async def reach(host: str, address: str) -> Reached:
+        asked.append((host, address))
+        return Reached(reached=True, starttls=True)
+
+    async def twice() -> None:
+        once = reach_once(reach)
+        await asyncio.gather(once("mx1.example.com", "192.0.2.1"), once("MX1.example.com", "192.0.2.1"))
+
+    asyncio.run(twice())
+    assert asked == [("mx1.example.com", "192.0.2.1")]
