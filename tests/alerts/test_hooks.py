@@ -3,10 +3,15 @@
 import base64
 import json
 import shutil
+import socket
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -211,3 +216,37 @@ def test_the_page_shows_how_to_verify(receiver: HookReceiver) -> None:
         assert shown["verified"](secret.reveal(), request.headers, request.body)
     assert not shown["verified"](to.secret.reveal(), request.headers, request.body + b" ")
     assert not shown["verified"](new_signing_secret().reveal(), request.headers, request.body)
+
+
+# -- receivers that mean no good --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def saying(*pieces: bytes, pause: float = 0.0) -> Iterator[int]:
+    """A server that says this to whoever connects, the last piece for ever; its port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def run() -> None:
+        with suppress(OSError), listener.accept()[0] as peer:
+            peer.recv(65536)
+            for piece in chain(pieces, repeat(pieces[-1])):
+                peer.sendall(piece)
+                time.sleep(pause)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield listener.getsockname()[1]
+    listener.close()
+    thread.join(timeout=30)
+
+
+def test_an_answer_that_drips_is_cut_at_the_deadline_and_counts_as_none() -> None:
+    began = time.monotonic()
+    with saying(b"HTTP/1.1 200 OK\r\nX: ", b"y", pause=0.05) as port, pytest.raises(DeliveryError, match="too long"):
+        send(hook(f"http://127.0.0.1:{port}/", timeout=timedelta(milliseconds=500)))
+    assert time.monotonic() - began < 5
+
+
+def test_an_answer_without_end_is_read_no_further_than_its_limit() -> None:
+    with saying(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n", b"\0" * 65536) as port:
+        assert send(hook(f"http://127.0.0.1:{port}/")) == 200
