@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from dns_checks.advice import advise_alias, advise_spf
 from dns_checks.alignment import Alignment, Passes, align, dkim_leg, judge_alignment, spf_leg
-from dns_checks.answers import Lookup, Mx
+from dns_checks.answers import TXT, Lookup, Mx
 from dns_checks.authority import check_authority
 from dns_checks.blocklists import check_blocklists
 from dns_checks.conventions import ProviderDns
@@ -155,7 +155,8 @@ async def check_all(
     async def one(domain: str) -> tuple[list[Cell], tuple[Finding, ...]]:
         dmarc = await look_up_dmarc(domain, lookup)
         cells = await asyncio.gather(*(pair(dns, dmarc) for dns in providers))
-        own = await _own(domain, _includes(providers, cells, domain), lookup, also)
+        includes, keys = _includes(providers, cells, domain), _keys(providers, domain)
+        own = await _own(domain, lookup, also, includes=includes, keys=keys)
         told()
         return cells, own
 
@@ -179,7 +180,15 @@ def _includes(providers: Sequence[ProviderDns], cells: Sequence[Cell], domain: s
     return frozenset(include.lower() for dns in there for include in dns.includes)
 
 
-async def _own(domain: str, includes: frozenset[str], lookup: Lookup, also: Also) -> tuple[Finding, ...]:
+def _keys(providers: Sequence[ProviderDns], domain: str) -> frozenset[str]:
+    """The names at which the providers' DKIM keys are, as far as the selectors are known."""
+    known = (each for dns in providers for each in dns.selectors if each.known)
+    return frozenset(f"{each.name}._domainkey.{domain}".lower() for each in known)
+
+
+async def _own(
+    domain: str, lookup: Lookup, also: Also, *, includes: frozenset[str], keys: frozenset[str]
+) -> tuple[Finding, ...]:
     """What holds of the domain whoever sends."""
     parts = [check_spf(domain, lookup, wanted=includes), check_dmarc(domain, lookup)]
     if also.mx:
@@ -187,7 +196,8 @@ async def _own(domain: str, includes: frozenset[str], lookup: Lookup, also: Also
         wanted = [Mx(preference=10 * step, host=host) for step, host in steps]
         parts.append(check_mx(domain, lookup, expected=wanted, reach=also.reach))
     if also.asking is not None:
-        parts.append(check_authority(domain, lookup, also.asking))
+        questions = [(name, TXT) for name in sorted(keys)]
+        parts.append(check_authority(domain, lookup, also.asking, questions=questions))
     if also.tls:
         parts.append(check_tls_policies(domain, lookup))
     return tuple(finding for findings in await asyncio.gather(*parts) for finding in findings)

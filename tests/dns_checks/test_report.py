@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dns_checks.alignment import Passes
-from dns_checks.answers import Found, Trouble, Unknown
+from dns_checks.answers import Found, Soa, Trouble, Unknown
 from dns_checks.conventions import EnvelopeOf, ProviderDns, ReturnPath
 from dns_checks.dkim import Selector
 from dns_checks.findings import Check, Finding
-from dns_checks.report import Cell, Report, check_all
+from dns_checks.report import Also, Cell, Report, check_all
 
 KEY = key_record()
 SILENCE = Unknown(trouble=Trouble.SILENT, because="nobody answered")
@@ -209,3 +209,17 @@ def test_whatever_stands_in_the_dns_there_is_a_report(zone: dict[str, list[str]]
     found = asyncio.run(check_all(["d.example"], [POST, SES], FakeLookup(zone)))
     assert len(found.cells) == 2
     assert json.dumps(found.body()).isprintable()
+
+
+def test_a_key_that_has_reached_one_server_only_is_told_of_the_domain() -> None:
+    def zone(serial: int, **more: Any) -> dict[str, Any]:
+        soa = Soa(primary="ns1.d.example", contact="h", serial=serial, refresh=1, retry=1, expire=1, minimum=1)
+        servers = {"ns1.d.example A": ["192.0.2.1"], "ns2.d.example A": ["198.51.100.1"]}
+        names = {"d.example SOA": [soa], "d.example NS": ["ns1.d.example", "ns2.d.example"]}
+        return {**ZONE, **servers, **names, **more}
+
+    new, old = zone(8), zone(7, **NO_DKIM)
+    servers = {"192.0.2.1": FakeLookup(new), "198.51.100.1": FakeLookup(old)}
+    findings = report(new, also=Also(asking=servers.__getitem__)).findings["d.example"]
+    (told,) = [each.because for each in findings if (each.check, each.verdict) == (Check.AUTHORITY, "disagree")]
+    assert told == "a change of s1._domainkey.d.example TXT has not reached ns2.d.example [198.51.100.1]"
