@@ -4,8 +4,11 @@ What a record means is `dns_checks`' knowledge, what a verdict changes is the co
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import logging
+import math
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from dns_checks.alignment import Passes
@@ -18,15 +21,25 @@ from dns_checks.report import Also, Cell, Report, check_all
 from dns_checks.servers import Server
 from mailover.core.events import Severity
 from mailover.core.observations import DnsVerdict
-from mailover.dns_board import Records
 from mailover.errors import NotFoundError, StorageError
 from mailover.service import Service
 
+_log = logging.getLogger("mailover.dns")
+
+_SOONEST = timedelta(minutes=5)
+_JITTER = 0.1
 _RUN_SECONDS = 600.0
 """Longer than a run lasts: within one nothing is asked twice."""
 _TRIPS = 100
 
-_Notes = dict[tuple[str, str], tuple[str, ...]]
+
+@dataclass(slots=True, kw_only=True)
+class _Notes:
+    """What one look saw at names of one's own."""
+
+    records: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    ttl: float = math.inf
+    """The shortest time, in seconds, until something of it may be told otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +52,7 @@ class DnsWatched:
     """The From domain of each provider, by which `require_dns` goes."""
     also: Also = Also()  # noqa: RUF009 - frozen
     interval: timedelta = timedelta(hours=1)
+    """Between two looks, while all is well; see `DnsWatch.pause`."""
     servers: tuple[Server, ...] = ()
     """None: the system's."""
     authorities: bool = False
@@ -56,6 +70,18 @@ class DnsWatch:
         self._service = service
         self._before: dict[tuple[str, str], Passes] = {}
         self._busy = asyncio.Lock()
+        self.pause = watched.interval
+        """Until the next look: the interval, or when something is bad the shortest time to live, for it may be mended
+        by then. Not below five minutes, unless the interval is."""
+
+    async def watch(self, *, wait: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        """Look again and again until cancelled; a look that fails is logged. `wait` is given seconds."""
+        while True:
+            try:
+                await self.look()
+            except Exception:  # noqa: BLE001 - whatever it was, the next look may fare better
+                _log.exception("the DNS checks failed")
+            await wait(self.pause.total_seconds() * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311 - spreads load
 
     async def look(self, domains: Sequence[str] = ()) -> Mapping[str, object]:
         """Check all that is watched, or only these domains; the service hears of it. Raises NotFoundError."""
@@ -64,33 +90,40 @@ class DnsWatch:
             raise NotFoundError(f"{strange[0]!r} is not among the watched domains ([dns] domains)")
         async with self._busy:
             seen = await asyncio.to_thread(self._return_paths)
-            records: _Notes = {}
-            report = await self._run(tuple(domains) or self._watched.domains, seen, records)
+            notes = _Notes()
+            report = await self._run(tuple(domains) or self._watched.domains, seen, notes)
             doubtful = {cell.domain for cell in report.cells if self._turned(cell)}
             if doubtful:  # a resolver may lie for a moment: what turned bad is asked anew before it counts
-                again = await self._run(tuple(sorted(doubtful)), seen, records)
+                again = await self._run(tuple(sorted(doubtful)), seen, notes)
                 report = _merged(report, again)
             self._before |= {(cell.domain, cell.provider): cell.verdict for cell in report.cells}
-            return await self._tell(report, records, whole=not domains)
+            return await self._tell(report, notes, whole=not domains)
 
-    async def _run(self, domains: tuple[str, ...], seen: Mapping[tuple[str, str], str], records: _Notes) -> Report:
+    async def _run(self, domains: tuple[str, ...], seen: Mapping[tuple[str, str], str], notes: _Notes) -> Report:
         asking = Remembered(DnsLookup(self._watched.servers or None), at_least=_RUN_SECONDS)
-        lookup = _Noted(asking, domains, records)
+        lookup = _Noted(asking, domains, notes)
         return await check_all(domains, self._watched.providers, lookup, also=self._also, seen=seen)
 
     def _turned(self, cell: Cell) -> bool:
         key = (cell.domain, cell.provider)
         return cell.verdict is Passes.NONE and self._before.get(key) is not Passes.NONE
 
-    async def _tell(self, report: Report, records: Records, *, whole: bool) -> Mapping[str, object]:
+    async def _tell(self, report: Report, notes: _Notes, *, whole: bool) -> Mapping[str, object]:
         at = self._service.clock.now()
         verdicts = [self._verdict(cell) for cell in report.cells]
         verdicts += [self._own(domain, findings) for domain, findings in report.findings.items()]
         self._service.hear(*verdicts)
         body = report.body()
         if whole:
-            await asyncio.to_thread(self._service.dns.publish, body, records, at)
+            self.pause = self._pause_after(verdicts, notes.ttl)
+            await asyncio.to_thread(self._service.dns.publish, body, notes.records, at)
         return body
+
+    def _pause_after(self, verdicts: Sequence[DnsVerdict], ttl: float) -> timedelta:
+        interval = self._watched.interval
+        if ttl == math.inf or not any(each.verdict == Passes.NONE or each.silent for each in verdicts):
+            return interval
+        return min(interval, max(_SOONEST, timedelta(seconds=ttl)))
 
     def _verdict(self, cell: Cell) -> DnsVerdict:
         return DnsVerdict(
@@ -136,10 +169,10 @@ class DnsWatch:
 class _Noted:
     """A lookup that notes what is at the names of one's own."""
 
-    def __init__(self, lookup: Lookup, domains: Sequence[str], records: _Notes) -> None:
+    def __init__(self, lookup: Lookup, domains: Sequence[str], notes: _Notes) -> None:
         self._lookup = lookup
         self._domains = domains
-        self._records = records
+        self._notes = notes
 
     async def ask(self, name: str, kind: Kind[R]) -> Answer[R]:
         """See `Lookup.ask`."""
@@ -148,7 +181,8 @@ class _Noted:
         if not isinstance(answer, Unknown) and any(f".{name}".endswith(f".{domain}") for domain in self._domains):
             records = answer.records if isinstance(answer, Found) else ()
             aliases = tuple(f"CNAME {alias}" for alias in answer.aliases[:1])
-            self._records[name, kind.name] = aliases or tuple(written(record) for record in records)
+            self._notes.ttl = min(self._notes.ttl, answer.ttl)
+            self._notes.records[name, kind.name] = aliases or tuple(written(record) for record in records)
         return answer
 
 

@@ -236,9 +236,8 @@ class Agent:
                 self._rehearse(scheduler, name)
         if self._watched.references:
             scheduler.steadily(rhythm.references, self._look_at_references)
-        if self._watched.dns is not None:
-            self._look_at_dns()
-            scheduler.steadily(self._watched.dns.interval, self._look_at_dns)
+        if self._dns is not None:
+            self._keep(self._dns.watch())
         scheduler.steadily(_TIDY_EVERY, self._tidy)
         return scheduler
 
@@ -306,16 +305,6 @@ class Agent:
         assert self._stopping is not None  # noqa: S101 - made where the loop begins
         stopping = self._stopping
         self._keep(asyncio.to_thread(self._service.tidy, lambda: not stopping.is_set()))
-
-    def _look_at_dns(self) -> None:
-        if self._dns is not None:
-            self._keep(self._check_dns(self._dns))
-
-    async def _check_dns(self, dns: DnsWatch) -> None:
-        try:
-            await dns.look()
-        except Exception:  # noqa: BLE001 - whatever it was, the next look may fare better
-            _log.exception("the DNS checks failed")
 
     def _look_at_references(self) -> None:
         if self._watched.references:

@@ -55,7 +55,7 @@ class DnsSettings(Table):
     domains: Annotated[tuple[Domain, ...], AfterValidator(each_once("domain"))] = Field(min_length=1)
     """The sender's domains to watch."""
     interval: PositiveSpan = _HOUR
-    """Between two checks."""
+    """Between two checks; less while a verdict is bad and the records are soon forgotten, but not below 5m."""
     unknown_after: PositiveSpan = 6 * _HOUR
     """How long the DNS may give no answer before that is an alert."""
     also: Annotated[tuple[Also, ...], AfterValidator(each_once("check"))] = (Also.AUTHORITY,)

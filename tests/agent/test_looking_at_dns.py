@@ -1,8 +1,8 @@
 """The agent's look at the DNS, against a real name server: verdicts reach the fleet, lies are asked about twice."""
 
 import asyncio
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ class Zone:
         self.lies: dict[str, int] = {}
         """Questions that are answered with nothing, so many times."""
         self.mute = False
+        self.ttl = 300
 
     def answer(self, question: dns.message.Message) -> dns.message.Message | None:
         if self.mute:
@@ -60,9 +61,11 @@ class Zone:
             self.lies[key] -= 1
             reply.set_rcode(dns.rcode.NXDOMAIN)
         elif key in self.records:
-            reply.answer.append(dns.rrset.from_text(asked.name, 300, "IN", asked.rdtype, self.records[key]))
+            reply.answer.append(dns.rrset.from_text(asked.name, self.ttl, "IN", asked.rdtype, self.records[key]))
         else:
             reply.set_rcode(dns.rcode.NXDOMAIN)
+            soa = f"ns.example. h.example. 1 1 1 1 {self.ttl}"
+            reply.authority.append(dns.rrset.from_text("example.", self.ttl, "IN", "SOA", soa))
         return reply
 
 
@@ -92,14 +95,17 @@ def look(service: Service, server: HostileNames, *domains: str, watch: DnsWatch 
     return looked
 
 
-def watching(service: Service, server: HostileNames) -> DnsWatch:
-    watched = DnsWatched(
+def watched(server: HostileNames) -> DnsWatched:
+    return DnsWatched(
         domains=("d.example",),
         providers=(POST,),
         senders={"post": "d.example"},
         servers=(server_from(server.address),),
     )
-    return DnsWatch(watched, service)
+
+
+def watching(service: Service, server: HostileNames) -> DnsWatch:
+    return DnsWatch(watched(server), service)
 
 
 def test_verdicts_reach_the_fleet_and_the_report_is_kept(service: Service, server: HostileNames) -> None:
@@ -159,6 +165,54 @@ def test_the_return_path_of_an_arrived_message_decides(service: Service, server:
     report = look(service, server)
     assert report["cells"][0]["envelope"] == "eu.post.example"
     assert report["cells"][0]["verdict"] == "none"
+
+
+@pytest.mark.parametrize(("ttl", "minutes"), [(60, 5), (1200, 20), (86_400, 60)])
+def test_while_a_verdict_is_bad_the_next_look_comes_when_records_may_have_changed(
+    service: Service, server: HostileNames, zone: Zone, ttl: int, minutes: int
+) -> None:
+    zone.ttl = ttl
+    watch = watching(service, server)
+    look(service, server, watch=watch)
+    assert watch.pause == timedelta(hours=1)
+    del zone.records["d.example. TXT"]
+    look(service, server, watch=watch)
+    assert watch.pause == timedelta(minutes=minutes)
+    zone.records["d.example. TXT"] = '"v=spf1 include:spf.post.example -all"'
+    look(service, server, "d.example", watch=watch)
+    assert watch.pause == timedelta(minutes=minutes)
+    look(service, server, watch=watch)
+    assert watch.pause == timedelta(hours=1)
+
+
+class Stumbling(DnsWatch):
+    """Fails at its first look."""
+
+    looks = 0
+
+    async def look(self, domains: Sequence[str] = ()) -> Mapping[str, object]:
+        self.looks += 1
+        if self.looks == 1:
+            raise RuntimeError
+        return await super().look(domains)
+
+
+def test_a_look_that_fails_is_followed_by_the_next(
+    service: Service, server: HostileNames, zone: Zone, caplog: pytest.LogCaptureFixture
+) -> None:
+    zone.records["d.example. TXT"] = '"v=spf1 -all"'
+    waited: list[float] = []
+
+    async def wait(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 2:
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(Stumbling(watched(server), service).watch(wait=wait))
+    assert "the DNS checks failed" in caplog.text
+    assert 3240 <= waited[0] <= 3960
+    assert 270 <= waited[1] <= 330
 
 
 def test_only_watched_domains_are_checked(service: Service, server: HostileNames) -> None:
