@@ -16,7 +16,8 @@ from running.agents import RunningAgent, Watching, until
 from running.networks import PROVIDERS, Network
 
 FAKETIME = Path("/usr/lib") / f"{os.uname().machine}-linux-gnu" / "faketime" / "libfaketime.so.1"
-FIRST_PORT, PORTS = 40000, 8
+FIRST_PORT, PORTS = 20000, 8
+"""Outside the usual ephemeral ports, so that no connection of the agent holds one of them."""
 
 
 def stayed_where_it_was(agent: RunningAgent) -> bool:
