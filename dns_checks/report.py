@@ -20,7 +20,7 @@ from dns_checks.envelope import find_envelope, judge_envelope
 from dns_checks.findings import Check, Finding, Seen, worst
 from dns_checks.mx import Reach, check_mx, reach_once
 from dns_checks.spf.hygiene import check_spf
-from dns_checks.tls_policies import check_tls_policies
+from dns_checks.tls_policies import Fetch, check_tls_policies
 from dns_checks.zone_servers import Asking
 from mailover.core.events import Severity
 
@@ -132,6 +132,8 @@ class Also:
     """With it every authoritative name server is asked."""
     tls: bool = False
     """MTA-STS, TLS-RPT and DANE."""
+    fetch: Fetch | None = None
+    """With it the policy file of MTA-STS is read, if TLS is looked at."""
     addresses: tuple[str, ...] = ()
     """Addresses of one's own to look for in blocklists."""
 
@@ -199,7 +201,7 @@ async def _own(
         questions = [(name, TXT) for name in sorted(keys)]
         parts.append(check_authority(domain, lookup, also.asking, questions=questions))
     if also.tls:
-        parts.append(check_tls_policies(domain, lookup))
+        parts.append(check_tls_policies(domain, lookup, fetch=also.fetch))
     return tuple(finding for findings in await asyncio.gather(*parts) for finding in findings)
 
 

@@ -17,6 +17,7 @@ from agent.probes.looking import Now
 from agent.probes.marks import agent_mark
 from agent.probes.webhook import WebhookMailbox
 from agent.self_check import Reference
+from agent.sts_policy import fetching
 from dns_checks.report import Also
 from dns_checks.servers import server_from
 from mailover.alerts import assembly
@@ -90,11 +91,11 @@ def watched(settings: Settings, names: Resolver, now: Now) -> Watched:
         references=[Reference(host=peer.host, port=peer.port) for peer in settings.references.tcp],
         round_trip=_round_trip(trip, settings.server.instance, names, now) if trip is not None else None,
         resolver=names,
-        dns=_watched_dns(settings),
+        dns=_watched_dns(settings, names),
     )
 
 
-def _watched_dns(settings: Settings) -> DnsWatched | None:
+def _watched_dns(settings: Settings, names: Resolver) -> DnsWatched | None:
     dns = settings.dns
     if dns is None:
         return None
@@ -107,6 +108,7 @@ def _watched_dns(settings: Settings) -> DnsWatched | None:
             exchangers=dns.mx,
             reach=reaching() if dns.reach else None,
             tls=AlsoSetting.TLS in dns.also,
+            fetch=fetching(names),
             addresses=tuple(str(each.network_address) for each in dns.relay_addresses),
         ),
         interval=dns.interval,

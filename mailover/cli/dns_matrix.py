@@ -23,6 +23,7 @@ from dns_checks.mx import Reach
 from dns_checks.remembered import Remembered
 from dns_checks.report import Also, Report, check_all
 from dns_checks.servers import Server
+from dns_checks.tls_policies import Fetch
 from dns_checks.zone_servers import Asking
 from mailover.cli.nameservers import nameserver, timeout
 from mailover.cli.session import OK, UNHEALTHY, Session, as_json, console, guarded, pass_session, print_json
@@ -100,6 +101,8 @@ def check(
         raise NotFoundError(f"{unknown[0]!r} is not among the providers of this check")
     if "authority" in more:
         wanted = replace(wanted, also=replace(wanted.also, asking=_asking(timeout)))
+    if "tls" in more:
+        wanted = replace(wanted, also=replace(wanted.also, fetch=_fetch(nameservers)))
     if reach:
         wanted = replace(wanted, also=replace(wanted.also, mx=True, reach=_reach()))
     report = asyncio.run(_run(wanted, nameservers, timeout, quiet=json_))
@@ -177,6 +180,13 @@ def _with(dns: ProviderDns, selectors: Mapping[str, list[str]], paths: Mapping[s
 
 def _asking(seconds: float) -> Asking:
     return lambda address: DnsLookup([Server(address)], lifetime=seconds, recursive=False)
+
+
+def _fetch(servers: Sequence[Server]) -> Fetch:
+    from agent.sts_policy import fetching  # noqa: PLC0415 - only where it is wanted
+    from mailover.resolve import Resolver  # noqa: PLC0415 - as above
+
+    return fetching(Resolver(nameservers=[str(server) for server in servers]))
 
 
 def _reach() -> Reach:

@@ -198,3 +198,19 @@ def test_mail_exchangers_are_connected_to_when_that_is_wished() -> None:
     assert "mx unreachable: mx.good.example [255.255.255.255], MX of good.example, does not answer on port 25" in (
         " ".join(done.output.split())
     )
+
+
+def test_the_policy_file_that_is_announced_is_asked_for() -> None:
+    def announcing(question: dns.message.Message) -> dns.message.Message:
+        reply = dns.message.make_response(question)
+        name, kind = question.question[0].name, question.question[0].rdtype
+        if name.to_text() == "_mta-sts.good.example." and kind == dns.rdatatype.TXT:
+            reply.answer.append(dns.rrset.from_text(name, 300, "IN", "TXT", '"v=STSv1; id=1"'))
+        return reply
+
+    with HostileNames(announcing) as server:
+        done = check(server, "good.example", "--provider", "sendgrid", "--also", "tls", "--json")
+        assert "mta-sts.good.example. IN A" in server.asked
+    (domain,) = json.loads(done.stdout)["domains"]
+    verdicts = {finding["check"]: finding["verdict"] for finding in domain["findings"]}
+    assert verdicts["mta_sts"] == "no_policy"
