@@ -265,6 +265,10 @@ class Service:
         except Exception as error:  # noqa: BLE001 - the thread that decides must outlive any one decision
             if not isinstance(error, RefusedError | NotFoundError):
                 _log.exception("a decision failed")
+                if len(items) > 1:  # one bad fact must not take the others with it
+                    for item in items:
+                        self._answer([item], item.heard)
+                    return
             for item in items:
                 if item.answer is not None:
                     item.answer.set_exception(error)

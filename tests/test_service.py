@@ -268,3 +268,12 @@ def test_a_listener_with_a_defect_undoes_no_decision_and_keeps_no_other_from_hea
     )
     assert service.snapshot.flags["mail"].flag.provider == "spare"
     assert "somebody could not be told of a decision" in caplog.text
+
+
+def test_one_bad_fact_does_not_take_its_batch_with_it(store: FailingStore, clock: HandClock) -> None:
+    service = a_service(store, clock)
+    service.hear(seen(clock, "first"))
+    service.hear(object())  # type: ignore[arg-type]
+    service.hear(seen(clock, "second"))
+    service._drain(block=False)
+    assert {each.provider for each in store.observations().items} == {"first", "second"}

@@ -1,11 +1,10 @@
 """The agent's API as the command line calls it: one deadline, no proxies, problems as errors."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import requests
 
-from mailover.errors import MailoverError, UnreachableError
+from mailover.errors import MailoverError, UnavailableError, UnreachableError
 
 _TIMEOUT = (3.0, 75.0)
 """Seconds to connect, and between two bytes; a check may run as long as its probes' deadlines."""
@@ -34,16 +33,6 @@ class Api:
         """Change something; the answer is the resulting state."""
         return self._call(method, path, json=body if body is not None else {})
 
-    def pages(self, path: str, **query: Any) -> Iterator[Any]:
-        """Every item of a list, page by page."""
-        after = query.pop("after", None)
-        while True:
-            page = self.get(path, after=after, **query)
-            yield from page["items"]
-            after = page["next"]
-            if after is None:
-                return
-
     def _call(self, method: str, path: str, **how: Any) -> Any:
         try:
             answer = self._session.request(
@@ -55,7 +44,8 @@ class Api:
             ) from error
         if answer.ok:
             return answer.json() if answer.content else None
-        raise ProblemError(_words(answer))
+        trouble = UnavailableError if answer.status_code >= requests.codes.server_error else ProblemError
+        raise trouble(_words(answer))
 
 
 def _words(answer: requests.Response) -> str:

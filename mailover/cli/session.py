@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 import click
 
-from mailover.errors import ConfigError, MailoverError, UnreachableError
+from mailover.errors import ConfigError, MailoverError, UnavailableError, UnreachableError
 
 if TYPE_CHECKING:  # half a second that a command without a config or an agent need not wait for
     from rich.console import Console
@@ -95,6 +95,8 @@ def guarded(command: Callable[P, R]) -> Callable[P, R]:
             fail("the config is refused:", *error.problems, code=USAGE)
         except UnreachableError as error:
             fail(str(error), code=UNREACHABLE)
+        except UnavailableError as error:
+            fail(str(error), code=UNHEALTHY)
         except MailoverError as error:
             fail(str(error), code=USAGE)
 

@@ -50,7 +50,8 @@ def check_config(session: Session, json_: bool) -> None:
 
 
 def _counted(settings: Settings) -> str:
-    return f"{len(settings.providers)} providers, {len(settings.streams)} streams, {len(settings.tokens)} tokens"
+    counts = (("provider", settings.providers), ("stream", settings.streams), ("token", settings.tokens))
+    return ", ".join(f"{len(each)} {word}{'' if len(each) == 1 else 's'}" for word, each in counts)
 
 
 @config.command()

@@ -195,7 +195,7 @@ def test_config_check_lists_every_problem_and_ends_with_two(tmp_path: Path) -> N
 
 
 def test_config_check_and_show_of_a_good_one(config: Path) -> None:
-    assert "is fine: 2 providers, 1 streams, 0 tokens" in run("config", "check", config=config).output
+    assert "is fine: 2 providers, 1 stream, 0 tokens" in run("config", "check", config=config).output
     shown = run("config", "show", config=config)
     assert shown.exit_code == 0
     assert "[providers.first]" in shown.output
