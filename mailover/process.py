@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from mailover.errors import StorageError, UnavailableError
+from mailover.errors import RefusedError, StorageError
 
 _SQLITE = "sqlite:///"
 _FEWEST_FILES = 64
@@ -19,13 +19,13 @@ _FEWEST_FILES = 64
 def allow_many_files() -> None:
     """Raise the limit of open files as far as it may be: every reader that waits for the flag holds one.
 
-    Raises UnavailableError when too few are left to run with at all.
+    Raises RefusedError when too few are left to run with at all.
     """
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if hard != resource.RLIM_INFINITY and hard < _FEWEST_FILES:
-        raise UnavailableError(f"only {hard} files may be open (ulimit -n); mailover needs {_FEWEST_FILES} at least")
+        raise RefusedError(f"only {hard} files may be open (ulimit -n); mailover needs {_FEWEST_FILES} at least")
 
 
 class Supervisor:
