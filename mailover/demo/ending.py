@@ -8,7 +8,6 @@ import select
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -26,12 +25,15 @@ class Ending:
     def __enter__(self) -> Self:
         self._asked, self._ask = socket.socketpair()
         self._ask.setblocking(False)
-        self._before = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        self._before = {number: signal.signal(number, _wait_for_the_byte) for number in _SIGNALS}
+        # Whichever thread a signal reaches writes the byte at once; a handler would wait until the main thread wakes.
+        self._told_before = signal.set_wakeup_fd(self._ask.fileno(), warn_on_full_buffer=False)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        signal.set_wakeup_fd(self._told_before)
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._asked.close()
@@ -56,6 +58,6 @@ class Ending:
             if not arrived or len(pending) > _LONGEST_LINE:
                 return
 
-    def _note(self, _number: int, _frame: FrameType | None) -> None:
-        with suppress(BlockingIOError):
-            self._ask.send(b"!")
+
+def _wait_for_the_byte(_number: int, _frame: FrameType | None) -> None:
+    """The handler that makes Python write to the wake-up descriptor instead of raising KeyboardInterrupt."""
