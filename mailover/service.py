@@ -25,6 +25,7 @@ from mailover.core.operators import refusal
 from mailover.core.policy import Policy
 from mailover.dns_board import DnsBoard
 from mailover.errors import NotFoundError, RefusedError, StorageError, UnavailableError, VersionConflictError
+from mailover.mail_desk import MailDesk
 from mailover.storage.ledger import Ledger
 from mailover.storage.store import Retention, Store
 
@@ -116,6 +117,8 @@ class Service:
         self._mailbox: MailboxInlet | None = None
         self.dns = DnsBoard(store)
         """The latest DNS report, and who makes one on request."""
+        self.mail = MailDesk()
+        """Where mail is handed over to the relay."""
         self._wake_at: datetime | None = None
         self._ledger = Ledger(store, endpoints, clock.now)
         fleet = self._ledger.committed or found(policy, identity, clock.now())
