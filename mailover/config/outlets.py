@@ -1,4 +1,4 @@
-"""The tables about everybody else: who may ask, where facts are kept, who is told, and the relay.
+"""The tables about everybody else: who may ask, where facts are kept, who is told.
 
 Shape only; nothing connects here.
 """
@@ -21,7 +21,6 @@ from mailover.config.fields import (
     Name,
     Names,
     PositiveSpan,
-    ReadableFile,
     SigningSecret,
     Table,
     TokenText,
@@ -197,26 +196,3 @@ class WebhookSettings(Table):
         if span > _DAY:
             raise ValueError("must be at most 24 h, for which an event is tried")
         return span
-
-
-class RelaySettings(Table):
-    """The relay: submission for applications that cannot read a flag."""
-
-    listen: Listen = Address(host="127.0.0.1", port=2525)
-    """Where the relay listens; other than loopback needs a certificate and tokens with scope send."""
-    certificate_file: ReadableFile | None = None
-    """PEM file with the relay's certificate chain."""
-    key_file: ReadableFile | None = None
-    """PEM file with the certificate's key."""
-
-    @field_validator("key_file")
-    @classmethod
-    def _comes_with_its_certificate(cls, key: Path | None, info: ValidationInfo) -> Path | None:
-        if "certificate_file" in info.data and (key is None) != (info.data["certificate_file"] is None):
-            raise ValueError("belongs together with certificate_file; give both or none")
-        return key
-
-    @property
-    def encrypted(self) -> bool:
-        """Whether the relay can offer TLS."""
-        return self.certificate_file is not None

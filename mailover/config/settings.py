@@ -10,7 +10,6 @@ from mailover.config.alerting import AlertsSettings
 from mailover.config.dns import DnsSettings
 from mailover.config.fields import Name
 from mailover.config.outlets import (
-    RelaySettings,
     ServerSettings,
     SlackSettings,
     StorageSettings,
@@ -18,6 +17,7 @@ from mailover.config.outlets import (
     WebhookSettings,
 )
 from mailover.config.providers import ProviderSettings, StreamSettings
+from mailover.config.relay import RelaySettings
 from mailover.config.watching import (
     BreakerSettings,
     ProbesSettings,
