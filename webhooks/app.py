@@ -27,8 +27,10 @@ from webhooks import (
     health,
     incidents,
     mailbox,
+    messages,
     metrics,
     observations,
+    outbox,
     providers,
     repeats,
     reports,
@@ -57,6 +59,8 @@ BLUEPRINTS: tuple[APIBlueprint, ...] = (
     observations.blueprint,
     subscriptions.blueprint,
     mailbox.blueprint,
+    messages.blueprint,
+    outbox.blueprint,
     dns.blueprint,
     health.blueprint,
     metrics.blueprint,
@@ -176,6 +180,7 @@ def _tell_errors(app: Application) -> None:
 
     app.register_error_handler(HTTPException, from_http)
     app.register_error_handler(Exception, from_defect)
+    app.register_error_handler(ValidationError, _invalid)
     for kind, status in _STATUS_OF.items():
         app.register_error_handler(kind, _teller(status))
 

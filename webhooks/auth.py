@@ -20,6 +20,8 @@ _log = logging.getLogger("mailover.webhooks")
 
 _LOOPBACK_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 _ORIGIN = re.compile(r"https?://([^/]+)", re.IGNORECASE)
+_NO_FORM = frozenset({JSON_TYPE, "message/rfc822"})
+"""What a web page cannot send elsewhere without asking first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,10 @@ UNAUTHORIZED = problem(401, "A valid token is needed.", headers=[("WWW-Authentic
 """One answer for a missing, a wrong and a malformed token."""
 
 
+_PERSONAL = ("/v1/subscriptions", "/v1/messages", "/v1/suppressions", "/v1/recipients")
+"""What names people or holds secrets: reading it is an operator's business."""
+
+
 def new_secret() -> str:
     """A fresh token to be shown once: 256 random bits with a prefix that secret scanners can find."""
     return f"mlo_{secrets.token_urlsafe(32)}"
@@ -63,7 +69,9 @@ def scope_of(method: str, path: str) -> Scope | None:
         return Scope.METRICS
     if path == "/v1/reports" or path.startswith("/v1/mailbox/"):
         return Scope.REPORT
-    if path == "/v1/subscriptions" or path.startswith("/v1/subscriptions/"):
+    if path == "/v1/messages" and method == "POST":
+        return Scope.SEND
+    if path.startswith(_PERSONAL):
         return Scope.OPERATE
     return Scope.READ if method in {"GET", "HEAD"} else Scope.OPERATE
 
@@ -151,6 +159,6 @@ def _foreign(method: str, headers: Mapping[str, str]) -> Answer | None:
         if found is None or found[1].lower() != host.lower():
             return problem(403, "Without tokens no other web page may ask.")
     changing = method not in {"GET", "HEAD", "DELETE"}
-    if changing and headers.get("content-type", "").partition(";")[0].strip().lower() != JSON_TYPE:
+    if changing and headers.get("content-type", "").partition(";")[0].strip().lower() not in _NO_FORM:
         return problem(415, "State-changing calls need Content-Type: application/json.")
     return None

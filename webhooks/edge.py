@@ -16,7 +16,7 @@ from webhooks.answers import Answer, problem
 from webhooks.app import Application
 from webhooks.asked import EventQuery
 from webhooks.auth import Caller
-from webhooks.bodies import BODY_LIMIT
+from webhooks.bodies import limit_of
 from webhooks.feed import (
     HEARTBEAT,
     HEARTBEAT_SECONDS,
@@ -190,11 +190,12 @@ class Edge:
         if not scope["query_string"].isascii():
             await _send(send, problem(400, "A query must be ASCII."))
             return
-        body = b"" if _told_length(scope) > BODY_LIMIT else await _whole_body(receive)
+        limit = limit_of(scope["method"], scope["path"])
+        body = b"" if _told_length(scope) > limit else await _whole_body(receive, limit)
         if body is None:
             return
-        if max(len(body), _told_length(scope)) > BODY_LIMIT:
-            too_large = problem(413, f"A body may have {BODY_LIMIT} bytes.", headers=[("Connection", "close")])
+        if max(len(body), _told_length(scope)) > limit:
+            too_large = problem(413, f"A body may have {limit} bytes.", headers=[("Connection", "close")])
             await _send(send, too_large)
             return
         kept = [(n, v) for n, v in scope["headers"] if n not in {b"content-length", b"transfer-encoding"}]
@@ -250,7 +251,7 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-async def _whole_body(receive: Receive) -> bytes | None:
+async def _whole_body(receive: Receive, limit: int) -> bytes | None:
     """The body, cut one piece after the limit; None when the client went away in the middle of it."""
     body = bytearray()
     while True:
@@ -258,7 +259,7 @@ async def _whole_body(receive: Receive) -> bytes | None:
         if message["type"] == "http.disconnect":
             return None
         body += message.get("body", b"")
-        if not message.get("more_body", False) or len(body) > BODY_LIMIT:
+        if not message.get("more_body", False) or len(body) > limit:
             return bytes(body)
 
 
