@@ -22,6 +22,10 @@ _LOOPBACK_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", r
 _ORIGIN = re.compile(r"https?://([^/]+)", re.IGNORECASE)
 
 
+_OPEN = frozenset({"/healthz", "/readyz", "/v1/slack/interactive"})
+"""What needs no token: the first two tell nothing, and Slack signs what it sends."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
     """A token as it is kept: by its SHA-256, which is enough for 256 random bits."""
@@ -57,7 +61,7 @@ def token(name: str, secret: str, scopes: Iterable[str]) -> Token:
 
 def scope_of(method: str, path: str) -> Scope | None:
     """The scope a request needs, None for those that anybody may make."""
-    if path in {"/healthz", "/readyz"}:
+    if path in _OPEN:
         return None
     if path == "/metrics":
         return Scope.METRICS
