@@ -6,6 +6,7 @@ import secrets
 import signal
 import threading
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from agent.dns_watch import DnsWatched
 from agent.loop import Agent, Rhythm, Watched
@@ -45,6 +46,9 @@ from mailover.storage.sql import SqlStore, open_store
 from webhooks.app import create_app
 from webhooks.auth import Gate, Token, token
 from webhooks.server import ApiServer
+
+if TYPE_CHECKING:
+    from mailover.alerts.slack_inlet import SlackInlet
 
 _log = logging.getLogger("mailover.bootstrap")
 _events = logging.getLogger("mailover.events")
@@ -177,7 +181,9 @@ class House:
             source=source,
             mask=lambda text: _masked(self._settings, text),
             roster=self._roster,
+            slack=self._hear_slack,
         )
+        self._slack = assembly.slack_inlet(settings, self.service)
         self.agent = self._agent(settings)
         self.dispatcher = Dispatcher(assembly.couriers(settings, store, clock))
         sender = HookSender(source, clock, Poster(resolver=resolver(settings)))
@@ -237,6 +243,7 @@ class House:
         self.dispatcher = Dispatcher(couriers)
         self.dispatcher.start()
         self._roster.use(assembly.hooks(settings), settings.server.webhook_allow)
+        self._hear_slack_by(assembly.slack_inlet(settings, self.service))
         self._ping_from_now(assembly.dead_man(settings, self._clock))
 
     def _agent(self, settings: Settings) -> Agent:
@@ -274,11 +281,14 @@ class House:
         self.service.start()
         self.dispatcher.start()
         self._hooks.start()
+        if self._slack is not None:
+            self._slack.start()
 
     def _stop_watching(self) -> None:
         with self._reloading:
             self._stopped = True
         self.agent.stop()
+        self._hear_slack_by(None)
         self.service.stop()
         self._ping_from_now(None)
         self.dispatcher.stop()
@@ -291,6 +301,18 @@ class House:
             before.stop()
         if dead_man is not None:
             dead_man.start()
+
+    def _hear_slack_by(self, inlet: "SlackInlet | None") -> None:
+        before, self._slack = self._slack, inlet
+        if before is not None:
+            before.stop()
+        if inlet is not None:
+            inlet.start()
+
+    def _hear_slack(self, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
+        """One request to the address of Slack's presses."""
+        inlet = self._slack
+        return inlet.hear(headers, body) if inlet is not None else (404, "Slack's presses are not taken here.")
 
     def _hear_decision(self, snapshot: Snapshot, decision: Decision) -> None:
         for event in decision.events:

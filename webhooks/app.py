@@ -34,6 +34,7 @@ from webhooks import (
     providers,
     repeats,
     reports,
+    slack,
     streams,
     subscriptions,
 )
@@ -42,7 +43,7 @@ from webhooks.auth import Caller, Gate
 from webhooks.bodies import BoundedRequest
 from webhooks.feed import Feed
 from webhooks.following import Follower
-from webhooks.parts import EXTENSION, Parts, parts, send
+from webhooks.parts import EXTENSION, Parts, SlackRequest, parts, send
 from webhooks.rates import Rates
 from webhooks.waiting import SEATS, WaitingRoom
 
@@ -62,6 +63,7 @@ BLUEPRINTS: tuple[APIBlueprint, ...] = (
     messages.blueprint,
     outbox.blueprint,
     dns.blueprint,
+    slack.blueprint,
     health.blueprint,
     metrics.blueprint,
 )
@@ -74,6 +76,10 @@ _STATUS_OF: Mapping[type[Exception], int] = {
     UnavailableError: 503,
     TimeoutError: 503,
 }
+
+
+def _no_slack(_headers: Mapping[str, str], _body: bytes) -> tuple[int, str]:
+    return 404, "Slack's presses are not taken here."
 
 
 class PlainOrder(DefaultJSONProvider):
@@ -98,11 +104,13 @@ def create_app(
     seats: int = SEATS,
     rates: Rates | None = None,
     roster: Roster | None = None,
+    slack: SlackRequest = _no_slack,
 ) -> Application:
     """The application over a service. Its `Parts` follow the store in a thread until they are closed.
 
     `source` is what events name as theirs, `mask` takes secrets out of foreign text, `seats` is how many may wait,
-    `rates` how often one caller may report, `roster` has the receivers of outgoing webhooks.
+    `rates` how often one caller may report, `roster` has the receivers of outgoing webhooks,
+    `slack` answers Slack's presses.
     """
     app = Application(__name__, doc_ui=False, validation_error_callback=_invalid, static_folder=None)
     app.config.update(PROPAGATE_EXCEPTIONS=False, PROVIDE_AUTOMATIC_OPTIONS=False)
@@ -121,6 +129,7 @@ def create_app(
         roster=roster,
         source=source,
         mask=mask,
+        slack=slack,
     )
     app.extensions[metrics.EXTENSION] = metrics.registry_of(service, lambda: room.seated)
     app.before_request(_admit)

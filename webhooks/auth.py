@@ -24,6 +24,10 @@ _NO_FORM = frozenset({JSON_TYPE, "message/rfc822"})
 """What a web page cannot send elsewhere without asking first."""
 
 
+_OPEN = frozenset({"/healthz", "/readyz", "/v1/slack/interactive"})
+"""What needs no token: the first two tell nothing, and Slack signs what it sends."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
     """A token as it is kept: by its SHA-256, which is enough for 256 random bits."""
@@ -63,7 +67,7 @@ def token(name: str, secret: str, scopes: Iterable[str]) -> Token:
 
 def scope_of(method: str, path: str) -> Scope | None:
     """The scope a request needs, None for those that anybody may make."""
-    if path in {"/healthz", "/readyz"}:
+    if path in _OPEN:
         return None
     if path == "/metrics":
         return Scope.METRICS

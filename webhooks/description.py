@@ -10,6 +10,7 @@ from flask_openapi.openapi import OpenAPI
 
 from mailover.config.outlets import Scope
 from mailover.core.events import EventType
+from webhooks import slack
 from webhooks.answers import JSON_TYPE
 from webhooks.auth import scope_of
 from webhooks.mail_asked import MessageRequest
@@ -105,6 +106,9 @@ def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, 
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     scope = scope_of(method, path)
     operation.pop("tags", None)
+    if path == slack.PATH:
+        _complete_signed(operation)
+        return
     if scope is not None:
         operation["security"] = [{"bearer": []}, {"key": []}]
         operation["description"] = _scope_needed(scope)
@@ -125,6 +129,18 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
         operation["responses"]["200"]["content"] = {MESSAGE_TYPE: {"schema": {"type": "string"}}}
     if path == "/v1/events":
         operation["responses"]["200"]["content"]["text/event-stream"] = {"schema": {"type": "string"}}
+
+
+def _complete_signed(operation: dict[str, Any]) -> None:
+    """What Slack calls: no token, but a signature; a form, whose fields are Slack's."""
+    operation["security"] = []
+    operation["requestBody"] = {
+        "required": True,
+        "content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}},
+    }
+    for status in ("400", "401", "404", "411", "413", "500", "503"):
+        operation["responses"][status] = _problem(_PROBLEMS[status])
+    operation["responses"].pop("422", None)
 
 
 def _scope_needed(scope: Scope) -> str:

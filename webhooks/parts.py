@@ -1,6 +1,6 @@
 """What every view needs: the parts of the house as one value on the Flask application, the caller, a way to answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -18,6 +18,9 @@ from webhooks.waiting import WaitingRoom
 
 EXTENSION = "mailover"
 
+SlackRequest = Callable[[Mapping[str, str], bytes], tuple[int, str]]
+"""A signed request's headers, with lower-case names, and body: a status and, where it is an error, why."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
@@ -33,6 +36,8 @@ class Parts:
     """The receivers of outgoing webhooks."""
     source: str
     """The `source` of events, a URI reference."""
+    slack: SlackRequest
+    """Answers Slack's presses."""
     mask: Callable[[str], str]
     """Takes the providers' secrets out of foreign text."""
 
