@@ -177,6 +177,7 @@ class House:
             source=source,
             mask=lambda text: _masked(self._settings, text),
             roster=self._roster,
+            adapters=lambda: self._settings.adapters,
         )
         self.agent = self._agent(settings)
         self.dispatcher = Dispatcher(assembly.couriers(settings, store, clock))
