@@ -182,6 +182,7 @@ class House:
             mask=lambda text: _masked(self._settings, text),
             roster=self._roster,
             slack=self._hear_slack,
+            adapters=lambda: self._settings.adapters,
         )
         self._slack = assembly.slack_inlet(settings, self.service)
         self.agent = self._agent(settings)

@@ -15,6 +15,7 @@ from flask_openapi.openapi import OpenAPI
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
+from mailover.config.adapters import AdaptersSettings
 from mailover.errors import NotFoundError, RefusedError, StorageError, UnavailableError
 from mailover.service import Service
 from mailover.storage.roster import Roster
@@ -38,6 +39,8 @@ from webhooks import (
     streams,
     subscriptions,
 )
+from webhooks.adapters import ofrep, ofrep_flask
+from webhooks.adapters.ofrep_stream import Refetches
 from webhooks.answers import problem
 from webhooks.auth import Caller, Gate
 from webhooks.bodies import BoundedRequest
@@ -105,12 +108,13 @@ def create_app(
     rates: Rates | None = None,
     roster: Roster | None = None,
     slack: SlackRequest = _no_slack,
+    adapters: Callable[[], AdaptersSettings] = AdaptersSettings,
 ) -> Application:
     """The application over a service. Its `Parts` follow the store in a thread until they are closed.
 
     `source` is what events name as theirs, `mask` takes secrets out of foreign text, `seats` is how many may wait,
-    `rates` how often one caller may report, `roster` has the receivers of outgoing webhooks,
-    `slack` answers Slack's presses.
+    `rates` how often one caller may report, `roster` has the receivers of outgoing webhooks, `slack` answers Slack's
+    presses, `adapters` says which of them there are at a moment.
     """
     app = Application(__name__, doc_ui=False, validation_error_callback=_invalid, static_folder=None)
     app.config.update(PROPAGATE_EXCEPTIONS=False, PROVIDE_AUTOMATIC_OPTIONS=False)
@@ -130,6 +134,8 @@ def create_app(
         source=source,
         mask=mask,
         slack=slack,
+        adapters=adapters,
+        refetches=Refetches(service),
     )
     app.extensions[metrics.EXTENSION] = metrics.registry_of(service, lambda: room.seated)
     app.before_request(_admit)
@@ -139,6 +145,7 @@ def create_app(
     _tell_errors(app)
     for blueprint in BLUEPRINTS:
         app.register_api(blueprint)
+    ofrep_flask.install(app)
     description.install(app)
     follower.start()
     return app
@@ -146,8 +153,11 @@ def create_app(
 
 def _admit() -> Response | None:
     """Before anything else, routing included: who is it."""
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    admitted = parts().gate.admit(request.method, request.path, headers)
+    if request.path.startswith(ofrep.ROOT):
+        admitted = ofrep.admit(parts(), ofrep_flask.the_call())
+    else:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        admitted = parts().gate.admit(request.method, request.path, headers)
     if isinstance(admitted, Caller):
         g.caller = admitted
         return None

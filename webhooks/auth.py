@@ -73,6 +73,8 @@ def scope_of(method: str, path: str) -> Scope | None:
         return Scope.METRICS
     if path == "/v1/reports" or path.startswith("/v1/mailbox/"):
         return Scope.REPORT
+    if path.startswith("/ofrep/"):  # evaluating a flag is reading, though OFREP posts its context
+        return Scope.READ
     if path == "/v1/messages" and method == "POST":
         return Scope.SEND
     if path.startswith(_PERSONAL):
@@ -122,6 +124,11 @@ class Gate:
         return problem(403, f"This needs the scope {scope}.", headers=[("WWW-Authenticate", lacking)])
 
     @property
+    def tokens(self) -> Sequence[Token]:
+        """Every token there is at this moment."""
+        return (*self._configured, *(self._stored or ()))
+
+    @property
     def _open(self) -> bool:
         """No token exists for certain, and only this machine can ask."""
         return self._loopback and not self._configured and self._stored == ()
@@ -130,7 +137,7 @@ class Gate:
         if secret is None:
             return None
         digest, found = _digest(secret), None
-        for each in (*self._configured, *(self._stored or ())):
+        for each in self.tokens:
             if hmac.compare_digest(each.sha256, digest):
                 found = each
         return found

@@ -6,9 +6,11 @@ from http import HTTPStatus
 
 from flask import Response, current_app, g
 
+from mailover.config.adapters import AdaptersSettings
 from mailover.service import Service
 from mailover.storage.roster import Roster
 from mailover.storage.store import Store
+from webhooks.adapters.ofrep_stream import Refetches
 from webhooks.answers import Answer
 from webhooks.auth import Caller, Gate
 from webhooks.feed import Feed
@@ -40,6 +42,10 @@ class Parts:
     """Answers Slack's presses."""
     mask: Callable[[str], str]
     """Takes the providers' secrets out of foreign text."""
+    adapters: Callable[[], AdaptersSettings]
+    """Which adapters there are at this moment."""
+    refetches: Refetches
+    """Tells OpenFeature's clients of changes."""
 
     @property
     def store(self) -> Store:

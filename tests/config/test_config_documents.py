@@ -13,7 +13,7 @@ from mailover.config.watching import BreakerSettings, ProbesSettings
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 OFF = re.compile(r"# (?=\[+[a-z_.]+\]+$|[a-z_]+ = )")
-NAMES = re.compile(r"^(tokens|providers|streams|webhooks|dns\.providers)\.[a-z0-9-]+")
+NAMES = re.compile(r"^(tokens|providers|streams|webhooks|dns\.providers|adapters\.hooks)\.[a-z0-9-]+")
 
 
 def keys_of_the_example() -> Iterator[tuple[str, str]]:
@@ -54,6 +54,7 @@ def test_what_is_off_in_the_example_is_right_too() -> None:
     assert settings.slack is not None
     assert settings.dns is not None
     assert settings.relay is not None
+    assert settings.adapters.dns_update is not None
     assert settings.streams["transactional"].peak_hours
 
 
