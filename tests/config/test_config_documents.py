@@ -13,7 +13,9 @@ from mailover.config.watching import BreakerSettings, ProbesSettings
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 OFF = re.compile(r"# (?=\[+[a-z_.]+\]+$|[a-z_]+ = )")
-NAMES = re.compile(r"^(tokens|providers|streams|webhooks|dns\.providers|adapters\.hooks)\.[a-z0-9-]+")
+NAMES = re.compile(
+    r"^(tokens|providers|streams|webhooks|dns\.providers|adapters\.hooks|relay\.listeners)\.[a-z0-9-]+"
+)
 
 
 def keys_of_the_example() -> Iterator[tuple[str, str]]:
