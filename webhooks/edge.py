@@ -27,6 +27,7 @@ from webhooks.feed import (
     wants_stream,
 )
 from webhooks.flag import Wait, negotiate
+from webhooks.front import FLASK
 from webhooks.parts import EXTENSION, Parts
 
 Scope = MutableMapping[str, Any]
@@ -199,6 +200,7 @@ class Edge:
             return
         kept = [(n, v) for n, v in scope["headers"] if n not in {b"content-length", b"transfer-encoding"}]
         whole = {**scope, "headers": [*kept, (b"content-length", str(len(body)).encode())]}
+        scope[FLASK] = True
         await self._flask(whole, _replay(body), send)
 
 

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from mailover.config.alerting import AlertsSettings
 from mailover.config.dns import DnsSettings
 from mailover.config.fields import Name
+from mailover.config.limits import LimitsSettings
 from mailover.config.outlets import (
     ServerSettings,
     SlackSettings,
@@ -40,6 +41,8 @@ class Settings(BaseSettings):
     """Where the fleet and its history are kept."""
     tokens: dict[Name, TokenSettings] = Field(default_factory=dict)
     """Who may call the API."""
+    limits: LimitsSettings = LimitsSettings()
+    """How often the API may be called."""
     providers: dict[Name, ProviderSettings] = Field(min_length=1)
     """The SMTP submission accounts."""
     streams: dict[Name, StreamSettings] = Field(min_length=1)
