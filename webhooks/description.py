@@ -12,7 +12,8 @@ from mailover.config.outlets import Scope
 from mailover.core.events import EventType
 from webhooks import slack
 from webhooks.auth import scope_of
-from webhooks.schemas import EventBody, Problem
+from webhooks.event_schemas import EventBody
+from webhooks.schemas import Problem
 
 _PROBLEMS = {
     "400": "The request cannot be read.",

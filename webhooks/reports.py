@@ -10,8 +10,8 @@ from mailover.core.observations import DEPTH_OF, Depth, Failure, FailureKind, Ob
 from mailover.smtp.replies import printable
 from webhooks.answers import problem
 from webhooks.asked import Report, Reports
+from webhooks.flag_schemas import Accepted
 from webhooks.parts import caller, parts, send
-from webhooks.schemas import Accepted
 
 blueprint = APIBlueprint("reports", __name__, url_prefix="/v1")
 
