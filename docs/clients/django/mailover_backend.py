@@ -14,6 +14,7 @@ settings.py:
 """
 
 from collections.abc import Sequence
+from email.utils import parseaddr
 from functools import cache
 from typing import Any
 
@@ -33,12 +34,18 @@ class EmailBackend(BaseEmailBackend):
             if not each.recipients():
                 continue
             try:
-                _mailover().send_message(each.message(), each.from_email, each.recipients())
+                _mailover().send_message(each.message(), _bare(each.from_email), [*map(_bare, each.recipients())])
                 sent += 1
             except MailoverError:
                 if not self.fail_silently:
                     raise
         return sent
+
+
+def _bare(address: str) -> str:
+    """For the envelope: without the name, and with the domain as the DNS has it."""
+    local, _, domain = parseaddr(address)[1].rpartition("@")
+    return f"{local}@{domain.encode('idna').decode()}"
 
 
 @cache
