@@ -4,6 +4,8 @@
 set -eu
 
 packages="postfix dovecot-imapd haproxy bind9 swaks prometheus iproute2 nftables libfaketime"
+# What the client recipes are written for.
+packages="$packages curl jq golang-go php-cli php-curl php-mbstring php-symfony-mailer php-illuminate-mail"
 
 missing=""
 for package in $packages; do
