@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 from fake_internet import FakeInternet
-from n8n_world import NAMES, TOKEN, HouseAgent, World, credentials, document
+from n8n_world import NAMES, HouseAgent, World, credentials, document
 from running_n8n import RunningN8n, what_is_lacking
 
 from mailover.demo.authority import Authority
@@ -22,9 +22,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, authority: Authority, ca_fil
     with ExitStack() as stack:
         internet = stack.enter_context(FakeInternet(authority).serving())
         providers = {name: stack.enter_context(Provider(name, sink=post.append)) for name in NAMES}
-        agent = HouseAgent(tmp_path_factory.mktemp("mailover"), document(providers, ca_file))
-        agent._asking.headers["Authorization"] = f"Bearer {TOKEN}"
-        stack.enter_context(agent)
+        agent = stack.enter_context(HouseAgent(tmp_path_factory.mktemp("mailover"), document(providers, ca_file)))
         outside = {"HTTPS_PROXY": internet.proxy, "NO_PROXY": "127.0.0.1,localhost", "NODE_EXTRA_CA_CERTS": ca_file}
         n8n = stack.enter_context(RunningN8n(tmp_path_factory.mktemp("n8n"), outside))
         n8n.become_owner()

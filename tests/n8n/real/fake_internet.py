@@ -38,7 +38,8 @@ class FakeInternet:
         self._authority = authority
         self._answers: dict[str, Callable[[Call], tuple[int, object]]] = {
             "slack.com": _slack,
-            "example.atlassian.net": lambda call: (201, {"id": "10001", "key": "OPS-1"}),
+            "api.openai.com": _openai,
+            "example.atlassian.net": _jira,
             "campaigns.example.com": lambda call: (200, {"ok": True}),
         }
         self._contexts: dict[str, ssl.SSLContext] = {}
@@ -82,6 +83,35 @@ class FakeInternet:
             self.arrived.notify_all()
         known = self._answers.get(call.host)
         return known(call) if known else (404, {"error": "there is no such host here"})
+
+
+def _openai(call: Call) -> tuple[int, object]:
+    """A model that calls the first tool it is offered, with what the prompt has as JSON, and then says what came."""
+    messages = call.body["messages"]
+    said: dict[str, object] = {"role": "assistant", "content": messages[-1]["content"]}
+    if messages[-1]["role"] != "tool":
+        function = {"name": call.body["tools"][0]["function"]["name"], "arguments": messages[-1]["content"]}
+        said = {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": "c1", "type": "function", "function": function}],
+        }
+    choice = {"index": 0, "message": said, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+    return 200, {
+        "id": "x",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "m",
+        "choices": [choice],
+        "usage": usage,
+    }
+
+
+def _jira(call: Call) -> tuple[int, object]:
+    if call.path.startswith("/rest/api/2/issuetype"):
+        return 200, [{"id": "10001", "name": "Task", "subtask": False}]
+    return 201, {"id": "20001", "key": "OPS-1"}
 
 
 def _slack(call: Call) -> tuple[int, object]:

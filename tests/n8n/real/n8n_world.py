@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -119,6 +120,8 @@ def document(providers: Mapping[str, Provider], ca_file: str) -> dict[str, Any]:
             },
             "bulk": {"providers": ["ses", "sendgrid"]},
         },
+        "dns": {"domains": ["example.com"]},
+        "resolver": {"nameservers": ["127.0.0.1:9"]},
         "probes": QUICK,
         "breaker": HURRY,
     }
@@ -133,6 +136,10 @@ def example(slug: str) -> dict[str, Any]:
 class HouseAgent(RunningAgent):
     """mailover on a port that n8n may be reached from, asked with the token."""
 
+    def __init__(self, directory: Path, document: Mapping[str, object]) -> None:
+        super().__init__(directory, document)
+        self._asking.headers["Authorization"] = f"Bearer {TOKEN}"
+
     def configure(self, document: Mapping[str, object]) -> None:
         super().configure(document)
         text = self.config.read_text(encoding="utf-8")
@@ -146,6 +153,7 @@ def credentials(world: World) -> dict[str, str]:
     jira = {"email": "ops@example.com", "apiToken": "jira-token", "domain": "https://example.atlassian.net"}
     wanted: dict[str, tuple[str, dict[str, object]]] = {
         "Mailover API": ("mailoverApi", mailover),
+        "OpenAI": ("openAiApi", {"apiKey": "sk-only-for-tests", "url": "https://api.openai.com/v1"}),
         "Slack": ("slackApi", {"accessToken": SLACK_TOKEN}),
         "Jira": ("jiraSoftwareCloudApi", jira),
         "Campaign tool": ("httpHeaderAuth", {"name": "X-API-Key", "value": "campaign-key"}),

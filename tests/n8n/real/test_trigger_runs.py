@@ -7,6 +7,7 @@ import json
 import signal
 import statistics
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
@@ -28,6 +29,7 @@ def workflow(*events: str, **parameters: object) -> dict[str, Any]:
         "type": "n8n-nodes-mailover.mailoverTrigger",
         "typeVersion": 1,
         "position": [0, 0],
+        "webhookId": str(uuid.uuid4()),
         "parameters": {"events": list(events), **parameters},
         "credentials": {"mailoverApi": {"name": "Mailover API"}},
     }
@@ -98,7 +100,7 @@ def test_it_lives_as_long_as_the_workflow_is_active(mended: World) -> None:
 def test_other_events_replace_it(mended: World, active: dict[str, Any]) -> None:
     (before,) = mended.subscriptions()
     nodes = workflow("stream.unpinned")["nodes"]
-    nodes[0].update(credentials=active["nodes"][0]["credentials"], webhookId=active["nodes"][0].get("webhookId"))
+    nodes[0].update(credentials=active["nodes"][0]["credentials"], webhookId=active["nodes"][0]["webhookId"])
     body = {"nodes": nodes, "connections": {}, "versionId": active["versionId"]}
     changed = mended.n8n.call("PATCH", f"/workflows/{active['id']}", body)
     mended.n8n.activate(changed)
