@@ -5,17 +5,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from intake_house import STREAMS, MemoryQueue, MovedClock
+from intakes.house import STREAMS, MemoryQueue, MovedClock
 
-from mailover.clock import SystemClock
 from mailover.core.mail import Mail, Submission
 from mailover.errors import RefusedError, StorageError, StorageFullError, UnavailableError
-from mailover.mail_desk import MailDesk
 from mailover.relay.submission import Door, NotNowError, UnacceptableError, inlet, new_id
-from mailover.storage.sql import open_store
 
 SUBMISSION = Submission(
     stream="transactional",
@@ -212,26 +208,23 @@ def test_ids_sort_by_time() -> None:
     assert all(each.startswith("msg_") for each in ids)
 
 
-def test_http_comes_through_the_same_door(way: Doorway, tmp_path: Path) -> None:
-    store = open_store(f"sqlite:///{tmp_path}/mailover.db")
-    desk = MailDesk(store, SystemClock())
+def test_http_comes_through_the_same_door(way: Doorway) -> None:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        desk.offer(inlet(way.door, loop))
-        kept = desk.submit(replace(SUBMISSION, protocol="HTTP", client=""))
+        submit = inlet(way.door, loop)
+        kept = submit(replace(SUBMISSION, protocol="HTTP", client=""))
         assert kept == way.queue.only[0].id
         assert b"with HTTP id" in way.queue.only[1]
         with pytest.raises(RefusedError, match="bare CR or LF"):
-            desk.submit(replace(SUBMISSION, content=b"Subject: x\r\nInjected\n\r\n"))
+            submit(replace(SUBMISSION, content=b"Subject: x\r\nInjected\n\r\n"))
         with pytest.raises(RefusedError, match="circles"):
-            desk.submit(replace(SUBMISSION, content=31 * b"Received: x\r\n"))
+            submit(replace(SUBMISSION, content=31 * b"Received: x\r\n"))
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
-        store.close()
 
 
 def test_other_rules_hold_from_the_next_message_on(way: Doorway) -> None:
