@@ -8,10 +8,9 @@ import os
 import pickle
 import sqlite3
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
-
-import committer
 
 from mailover.storage import database
 
@@ -110,17 +109,18 @@ def library() -> ctypes.CDLL | None:
     return None if found is None else ctypes.CDLL(found)
 
 
-def record(url: str, synchronous: str, rounds: int) -> list[Op]:
+def record(url: str, synchronous: str, rounds: int, program: str) -> list[Op]:
     loaded = library()
     if loaded is None:
         raise SystemExit("SQLite is built into this Python: nothing can be put beneath it")
     recorder = Recorder(loaded)
     database._SQLITE_PRAGMAS += (f"PRAGMA synchronous={synchronous}", "PRAGMA wal_autocheckpoint=40")  # type: ignore[assignment]
-    committer.tell = lambda word, what: recorder.ops.append(("ack", f"{word} {what}", 0, b""))
-    committer.run(url, rounds)
+    committing = import_module(program)
+    committing.tell = lambda word, what: recorder.ops.append(("ack", f"{word} {what}", 0, b""))
+    committing.run(url, rounds)
     return recorder.ops
 
 
 if __name__ == "__main__":
-    written = record(sys.argv[1], sys.argv[3], int(sys.argv[4]))
+    written = record(sys.argv[1], sys.argv[3], int(sys.argv[4]), sys.argv[5])
     Path(sys.argv[2]).write_bytes(pickle.dumps(written))
