@@ -45,8 +45,9 @@ class _File(ctypes.Structure):
 
 
 _OPEN = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.POINTER(_File), ctypes.c_int, ctypes.c_void_p
+    ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(_File), ctypes.c_int, ctypes.c_void_p
 )
+"""The name stays a pointer: SQLite keeps it to name files beside this one, so it must not become a copy of Python's."""
 _WRITE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_int64)
 _TRUNCATE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int64)
 _SYNC = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
@@ -67,10 +68,10 @@ class Recorder:
         self._kept.append(opening)
         vfs.contents.open = ctypes.cast(opening, ctypes.c_void_p)
 
-    def _open(self, vfs: int, name: bytes | None, file: Any, flags: int, out: int) -> int:
+    def _open(self, vfs: int, name: int | None, file: Any, flags: int, out: int) -> int:
         code = self._open_really(vfs, name, file, flags, out)
         if code == 0 and name:
-            self._names[ctypes.addressof(file.contents)] = Path(os.fsdecode(name)).name
+            self._names[ctypes.addressof(file.contents)] = Path(os.fsdecode(ctypes.string_at(name))).name
             file.contents.methods = ctypes.pointer(self._shadowed(file.contents.methods.contents))
         return code
 
