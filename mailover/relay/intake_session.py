@@ -281,6 +281,7 @@ class Session(asyncio.Protocol):
         if secured.done and not before:
             if not self._listener.implicit:
                 self._reception.secured()
+                self._by, self._stream = ANONYMOUS, self._listener.stream or self._desk.default_stream
             elif not text:
                 self._greet()
         return text

@@ -62,6 +62,17 @@ def test_what_is_injected_behind_starttls_is_neither_obeyed_nor_answered(
         assert wire.ask(b"RCPT TO:<b@example.org>\r\n") == "503 5.5.1 MAIL is needed first"
 
 
+def test_a_login_before_tls_does_not_count_behind_it(secure: IntakeHouse, authority: Authority) -> None:
+    with secure.wire() as wire:
+        assert wire.hello().log_in("marketing").startswith("235")
+        assert wire.ask(b"STARTTLS\r\n").startswith("220")
+        wire.secure(authority.client_context())
+        assert wire.hello().hand_over().startswith("250")
+    mail, content = secure.queue.only
+    assert (mail.by, mail.stream) == ("anonymous", "transactional")
+    assert b"with ESMTPS id" in content
+
+
 def test_guessing_passwords_ends_the_session_and_then_pauses_the_address(house: IntakeHouse) -> None:
     with house.wire() as wire:
         wire.hello()
