@@ -39,7 +39,7 @@ from webhooks import (
     streams,
     subscriptions,
 )
-from webhooks.adapters import ofrep, ofrep_flask
+from webhooks.adapters import nginx, ofrep, ofrep_flask
 from webhooks.adapters.ofrep_stream import Refetches
 from webhooks.answers import problem
 from webhooks.auth import Caller, Gate
@@ -146,6 +146,7 @@ def create_app(
     for blueprint in BLUEPRINTS:
         app.register_api(blueprint)
     ofrep_flask.install(app)
+    app.register_blueprint(nginx.blueprint)
     description.install(app)
     follower.start()
     return app

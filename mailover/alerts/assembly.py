@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from mailover.addresses import Reach
+from mailover.alerts import commands
 from mailover.alerts.apprise_channel import AppriseChannel, endpoint_name, installed
 from mailover.alerts.courier import Courier
 from mailover.alerts.dead_man import DeadMan
@@ -11,6 +12,7 @@ from mailover.alerts.posting import Poster
 from mailover.alerts.runbook import Links
 from mailover.clock import Clock
 from mailover.config import Settings
+from mailover.config.adapters import HookSettings
 from mailover.core.events import Event
 from mailover.core.interest import Interest
 from mailover.errors import ConfigError
@@ -33,6 +35,7 @@ def routes(settings: Settings, event: Event) -> tuple[str, ...]:
         to += [_SLACK] if (worth_following(event) if lives else worth_telling(event)) else []
     if worth_telling(event):
         to += [endpoint_name(url) for url in settings.alerts.apprise_urls]
+    to += [commands.endpoint_name(name) for name, hook in settings.adapters.hooks.items() if _wants(hook, event)]
     return tuple(to)
 
 
@@ -43,6 +46,11 @@ def couriers(settings: Settings, store: Store, clock: Clock) -> list[Courier]:
         raise ConfigError(['alerts.apprise_urls: apprise is not installed: pip install "mailover[apprise]"'])
     links = Links(runbook=settings.alerts.runbook_url, home=settings.server.public_url)
     made = [Courier(endpoint_name(url), AppriseChannel(url, clock, links=links), store, clock) for url in urls]
+    source = f"mailover/{settings.server.instance}"
+    made += [
+        Courier(commands.endpoint_name(name), commands.HookCommand(name, hook, source), store, clock)
+        for name, hook in settings.adapters.hooks.items()
+    ]
     return [*_slack(settings, store, clock, links), *made]
 
 
@@ -65,6 +73,11 @@ def hooks(settings: Settings) -> tuple[Hook, ...]:
         )
         for name, each in settings.webhooks.items()
     )
+
+
+def _wants(hook: HookSettings, event: Event) -> bool:
+    interest = Interest(events=hook.events, streams=hook.streams, providers=hook.providers, severity=hook.severity)
+    return interest.wants(event)
 
 
 def dead_man(settings: Settings, clock: Clock) -> DeadMan | None:

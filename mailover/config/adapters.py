@@ -3,6 +3,8 @@
 Shape only; nothing listens, writes or runs here.
 """
 
+import base64
+import binascii
 import re
 from datetime import timedelta
 from enum import StrEnum
@@ -24,6 +26,7 @@ from mailover.config.fields import (
     each_once,
 )
 from mailover.core.events import EventType, Severity
+from mailover.secrets import Secret
 
 _ORIGIN = re.compile(r"\*|https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 _SERVICE = re.compile(r"[A-Za-z0-9_-]{1,63}")
@@ -62,6 +65,16 @@ def _key_name(text: str) -> str:
     if not _KEY_NAME.fullmatch(text):
         raise ValueError('must be the name of a key, such as "mailover-key"')
     return text
+
+
+def _base64(secret: Secret) -> Secret:
+    try:
+        raw = base64.b64decode(secret.reveal(), validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    if not raw:
+        raise ValueError("must be base64, as in the server's key statement")
+    return secret
 
 
 def _soon(span: timedelta) -> timedelta:
@@ -104,13 +117,6 @@ class HaproxySettings(Table):
 
     listen: Listen = Address(host="127.0.0.1", port=8589)
     """Where HAProxy asks; there is no login, so loopback or a closed network."""
-
-
-class EximSettings(Table):
-    """Exim asks where mail goes, for each recipient (readsocket)."""
-
-    listen: Listen = Address(host="127.0.0.1", port=8590)
-    """Where Exim asks; there is no login, so loopback or a closed network."""
 
 
 class NginxSettings(Table):
@@ -165,7 +171,7 @@ class DnsUpdateSettings(Table):
     """The stream it follows; the default one without it."""
     key_name: KeyName
     """The TSIG key's name, as the server knows it."""
-    key: HiddenText
+    key: Annotated[HiddenText, AfterValidator(_base64)]
     """The TSIG key (hmac-sha256), in base64."""
     key_file: Path | None = None
     """File that holds the key."""
@@ -200,8 +206,6 @@ class AdaptersSettings(Table):
     """Postfix asks for each recipient."""
     haproxy: HaproxySettings | None = None
     """HAProxy asks for each server."""
-    exim: EximSettings | None = None
-    """Exim asks for each recipient."""
     nginx: NginxSettings | None = None
     """nginx's mail proxy asks for each session."""
     files: FilesSettings | None = None
