@@ -12,9 +12,9 @@ from pathlib import Path
 
 from mailover.config.adapters import FileFormat, FilesSettings, SocketmapSettings
 from mailover.core.fleet import Flag
+from mailover.core.providers import Provider
 from mailover.programs import run
 from mailover.service import Snapshot
-from webhooks.adapters.choice import providers_for
 from webhooks.adapters.socketmap import next_hops
 from webhooks.adapters.upkeep import UpkeepError
 
@@ -30,7 +30,7 @@ class FlagFiles:
         self._settings = settings
         self._postfix = postfix or SocketmapSettings()
         self._owed = bool(settings.command)
-        """Whether the command is to be run: after a change, and at the start, since the last run may have been cut off."""
+        """Whether the command is to be run: after a change, and at the start, as the last run may have been cut off."""
 
     def bring(self, snapshot: Snapshot) -> None:
         """Write what has changed, then run the command. Raises UpkeepError."""
@@ -60,8 +60,14 @@ class FlagFiles:
         if form is FileFormat.JSON:
             return body + b"\n"
         if form is FileFormat.POSTFIX:
-            return f"* {next_hops(providers_for(snapshot, flag.stream), self._postfix)}\n".encode()
+            return f"* {next_hops(_hops(snapshot, flag), self._postfix)}\n".encode()
         return _TEXTS[form](flag).encode()
+
+
+def _hops(snapshot: Snapshot, flag: Flag) -> list[Provider]:
+    """The flag's own order: a file knows neither recipient nor hour."""
+    order = (flag.provider, *flag.fallbacks) if flag.provider is not None else ()
+    return [snapshot.policy.providers[name] for name in order if name in snapshot.policy.providers]
 
 
 def _plain(flag: Flag) -> str:

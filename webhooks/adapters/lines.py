@@ -89,14 +89,20 @@ class LineServer:
             server = loop.run_until_complete(loop.create_server(self._connection, sock=listening))
             loop.run_forever()
             server.close()
-            for transport in tuple(self._open):
-                transport.abort()
-            loop.run_until_complete(asyncio.sleep(0))
+            loop.run_until_complete(self._let_go())
         except Exception:  # noqa: BLE001 - a defect here must end nothing else
             _log.exception("%s has ended", self._name)
         finally:
             listening.close()
             loop.close()
+
+    async def _let_go(self) -> None:
+        """Close every connection, also those that were just being taken."""
+        await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}), return_exceptions=True)
+        for transport in tuple(self._open):
+            transport.abort()
+        for _ in range(3):  # what closes does so in the loop's next rounds
+            await asyncio.sleep(0)
 
     def _connection(self) -> "_Connection":
         return _Connection(self._name, self._dialogue(), self._open, self._seconds, full=len(self._open) >= self._most)

@@ -10,7 +10,7 @@ import re
 from flask import Blueprint, Response, abort, request
 
 from mailover.core.providers import Provider
-from webhooks.adapters.choice import providers_for
+from webhooks.adapters.choice import places, way_of
 from webhooks.parts import parts
 
 blueprint = Blueprint("nginx", __name__)
@@ -29,12 +29,13 @@ def nginx(stream: str = "") -> Response:
     if here.adapters().nginx is None or name not in snapshot.flags:
         abort(404)
     found = _RECIPIENT.search(request.headers.get("Auth-SMTP-To", ""))
-    ways = providers_for(snapshot, name, found[1].lower() if found is not None else "")
-    way = next((each for each in ways if _is_address(each)), None)
-    if way is None:
+    recipient = found[1].lower() if found is not None else ""
+    way = way_of(snapshot, here.service.clock.now(), stream=name, recipient=recipient)
+    relay = next((each for each in places(snapshot, way) if _is_address(each)), None)
+    if relay is None:
         held = {"Auth-Status": "No provider can take mail now", "Auth-Error-Code": "451 4.3.0", "Auth-Wait": _WAIT}
         return Response(status=200, headers=held)
-    return Response(status=200, headers={"Auth-Status": "OK", "Auth-Server": way.host, "Auth-Port": str(way.port)})
+    return Response(status=200, headers={"Auth-Status": "OK", "Auth-Server": relay.host, "Auth-Port": str(relay.port)})
 
 
 def _is_address(provider: Provider) -> bool:

@@ -97,7 +97,7 @@ def _planned(settings: AdaptersSettings, service: Service) -> Iterator[Planned]:
         return service.snapshot
 
     if (postfix := settings.socketmap) is not None:
-        answers = socketmap.Answers(postfix, snapshot)
+        answers = socketmap.Answers(postfix, snapshot, service.clock)
         yield _listening("socketmap", postfix, postfix.listen, partial(socketmap.Conversation, answers))
     if (proxy := settings.haproxy) is not None:
         agent = partial(OneQuestion, lambda question: haproxy.standing(snapshot(), question))

@@ -7,10 +7,11 @@ never told TEMP, which would refuse all mail, and nothing for `*`, which it woul
 import logging
 from collections.abc import Callable, Sequence
 
+from mailover.clock import Clock
 from mailover.config.adapters import SocketmapSettings
 from mailover.core.providers import Provider, Tls
 from mailover.service import Snapshot
-from webhooks.adapters.choice import providers_for
+from webhooks.adapters.choice import places, way_of
 from webhooks.adapters.lines import Said
 
 _log = logging.getLogger("mailover.adapters")
@@ -27,10 +28,11 @@ _HELD = "mail is held until a provider is back"
 class Answers:
     """What Postfix is told."""
 
-    def __init__(self, settings: SocketmapSettings, snapshot: Callable[[], Snapshot]) -> None:
+    def __init__(self, settings: SocketmapSettings, snapshot: Callable[[], Snapshot], clock: Clock) -> None:
         """`snapshot` gives the present one."""
         self._settings = settings
         self._snapshot = snapshot
+        self._clock = clock
         self._wondered: set[str] = set()
 
     def answer(self, name: str, key: str) -> str:
@@ -44,7 +46,8 @@ class Answers:
         _, at, domain = recipient.rpartition("@")
         if not at or not domain or domain in self._settings.local_domains:
             return _NOT_FOUND
-        return f"OK {next_hops(providers_for(snapshot, stream, recipient), self._settings)}"
+        way = way_of(snapshot, self._clock.now(), stream=stream, recipient=recipient)
+        return f"OK {next_hops(places(snapshot, way), self._settings)}"
 
     def _wonder(self, name: str) -> None:
         """An error would refuse all mail, so a name that is wrong in Postfix's config is told in the log, once."""

@@ -5,11 +5,12 @@ from collections import Counter
 from adapter_house import share
 from api_house import House
 
-from webhooks.adapters.choice import providers_for
+from webhooks.adapters.choice import places, way_of
 
 
 def names(house: House, key: str = "", stream: str = "transactional") -> list[str]:
-    return [provider.name for provider in providers_for(house.service.snapshot, stream, key)]
+    snapshot = house.service.snapshot
+    return [each.name for each in places(snapshot, way_of(snapshot, house.clock.now(), stream=stream, recipient=key))]
 
 
 def test_the_active_provider_comes_first_and_its_fallbacks_follow(house: House) -> None:

@@ -22,7 +22,8 @@ def netstring(text: str) -> bytes:
 
 
 def conversation(house: House, **settings: object) -> Conversation:
-    return Conversation(Answers(SocketmapSettings.model_validate(settings), lambda: house.service.snapshot))
+    asked = SocketmapSettings.model_validate(settings)
+    return Conversation(Answers(asked, lambda: house.service.snapshot, house.clock))
 
 
 @pytest.fixture
