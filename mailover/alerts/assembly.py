@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from mailover.addresses import Reach
-from mailover.alerts import commands
 from mailover.alerts.apprise_channel import AppriseChannel, endpoint_name, installed
+from mailover.alerts.commands import HookCommand
 from mailover.alerts.courier import Courier
 from mailover.alerts.dead_man import DeadMan
 from mailover.alerts.messages import worth_following, worth_telling
@@ -12,7 +12,7 @@ from mailover.alerts.posting import Poster
 from mailover.alerts.runbook import Links
 from mailover.clock import Clock
 from mailover.config import Settings
-from mailover.config.adapters import HookSettings
+from mailover.config.adapters import HookSettings, hook_endpoint
 from mailover.core.events import Event
 from mailover.core.interest import Interest
 from mailover.errors import ConfigError
@@ -35,7 +35,7 @@ def routes(settings: Settings, event: Event) -> tuple[str, ...]:
         to += [_SLACK] if (worth_following(event) if lives else worth_telling(event)) else []
     if worth_telling(event):
         to += [endpoint_name(url) for url in settings.alerts.apprise_urls]
-    to += [commands.endpoint_name(name) for name, hook in settings.adapters.hooks.items() if _wants(hook, event)]
+    to += [hook_endpoint(name) for name, hook in settings.adapters.hooks.items() if _wants(hook, event)]
     return tuple(to)
 
 
@@ -48,7 +48,7 @@ def couriers(settings: Settings, store: Store, clock: Clock) -> list[Courier]:
     made = [Courier(endpoint_name(url), AppriseChannel(url, clock, links=links), store, clock) for url in urls]
     source = f"mailover/{settings.server.instance}"
     made += [
-        Courier(commands.endpoint_name(name), commands.HookCommand(name, hook, source), store, clock)
+        Courier(hook_endpoint(name), HookCommand(name, hook, source), store, clock)
         for name, hook in settings.adapters.hooks.items()
     ]
     return [*_slack(settings, store, clock, links), *made]

@@ -14,13 +14,6 @@ from mailover.programs import run
 
 _log = logging.getLogger("mailover.alerts")
 
-_PREFIX = "hook/"
-
-
-def endpoint_name(name: str) -> str:
-    """The hook's name in the outbox."""
-    return _PREFIX + name
-
 
 class HookCommand:
     """A transport to one program."""

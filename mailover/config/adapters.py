@@ -30,6 +30,7 @@ from mailover.secrets import Secret
 
 _ORIGIN = re.compile(r"\*|https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 _SERVICE = re.compile(r"[A-Za-z0-9_-]{1,63}")
+_NEXT_HOP = re.compile(r"[A-Za-z0-9_-]{1,63}:[\x20-\x7e]{1,200}")
 _DNS_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_]([a-z0-9_-]{0,62}))+")
 _KEY_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 _LONGEST_RUN = timedelta(seconds=45)
@@ -83,7 +84,14 @@ def _soon(span: timedelta) -> timedelta:
     return span
 
 
+def _next_hop(text: str) -> str:
+    if not _NEXT_HOP.fullmatch(text):
+        raise ValueError('must be a service of master.cf and what it is given, such as "retry:mail is held"')
+    return text
+
+
 Service = Annotated[str, AfterValidator(_service)]
+NextHop = Annotated[str, AfterValidator(_next_hop)]
 Argv = Annotated[tuple[str, ...], AfterValidator(_argv)]
 DnsName = Annotated[str, AfterValidator(_dns_name)]
 KeyName = Annotated[str, AfterValidator(_key_name)]
@@ -106,8 +114,8 @@ class SocketmapSettings(Table):
     """The service of master.cf for providers with STARTTLS or without TLS."""
     implicit_transport: Service = "smtps"
     """The one for providers with implicit TLS; it needs smtp_tls_wrappermode."""
-    hold_transport: Service = "retry"
-    """The one that keeps mail in the queue, while the flag holds it."""
+    hold: NextHop = "lmtp:unix:held-by-mailover"
+    """Where mail goes while the flag holds it: by default to a socket that is never there, so it stays in the queue."""
     local_domains: Annotated[tuple[Domain, ...], AfterValidator(each_once("domain"))] = ()
     """Domains that Postfix delivers by itself: nothing is answered for them."""
 
@@ -195,6 +203,11 @@ class HookSettings(Table):
     """The least severity: info, warning or critical."""
     timeout: RunSpan = timedelta(seconds=10)
     """How long a run may take; then its whole process group is killed and it is tried again later."""
+
+
+def hook_endpoint(name: str) -> str:
+    """A hook's name in the outbox."""
+    return f"hook/{name}"
 
 
 class AdaptersSettings(Table):

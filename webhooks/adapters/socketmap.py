@@ -22,7 +22,6 @@ _DIGITS = len(str(_LONGEST))
 _DEFAULT_MAP = "transport"
 _NOT_FOUND = "NOTFOUND "
 _MOST_WONDERED = 20
-_HELD = "mail is held until a provider is back"
 
 
 class Answers:
@@ -59,7 +58,7 @@ class Answers:
 def next_hops(ways: Sequence[Provider], settings: SocketmapSettings) -> str:
     """A service with its hops in order, as transport(5) writes them; those with another kind of TLS are left out."""
     if not ways:
-        return f"{settings.hold_transport}:{_HELD}"
+        return settings.hold
     wrapped = ways[0].tls is Tls.IMPLICIT
     alike = (each for each in ways if (each.tls is Tls.IMPLICIT) == wrapped)
     listed = ", ".join(f"[{each.host}]:{each.port}" for each in alike)

@@ -67,7 +67,7 @@ def test_mail_that_is_held_goes_where_postfix_keeps_it(ask: Ask, house: House) -
         api = Api(url, session)
         for name in ("postmark", "sendgrid", "ses"):
             api.operate("PATCH", f"/v1/providers/{name}", {"enabled": False})
-    assert ask("transport anna@shop.example") == "OK retry:mail is held until a provider is back"
+    assert ask("transport anna@shop.example") == "OK lmtp:unix:held-by-mailover"
 
 
 def test_a_ratio_sticks_to_the_recipient_however_often_it_is_asked(ask: Ask, house: House) -> None:
