@@ -43,9 +43,12 @@ from mailover.service import Service, Snapshot
 from mailover.smtp import Credentials, Endpoint
 from mailover.storage.roster import Roster
 from mailover.storage.sql import SqlStore, open_store
+from mailover.wishes import Wishes
 from webhooks.adapters.running import Adapters
 from webhooks.app import create_app
 from webhooks.auth import Gate, Token, token
+from webhooks.limits import Limits
+from webhooks.parts import EXTENSION, Parts
 from webhooks.server import ApiServer
 
 if TYPE_CHECKING:
@@ -175,6 +178,7 @@ class House:
             keep=retention(settings),
         )
         self._gate = Gate(_tokens(settings), store.tokens, loopback=listen.loopback)
+        self._limits = Limits(settings.limits)
         source = f"mailover/{settings.server.instance}"
         app = create_app(
             self.service,
@@ -184,14 +188,19 @@ class House:
             roster=self._roster,
             slack=self._hear_slack,
             adapters=lambda: self._settings.adapters,
+            limits=self._limits,
         )
         self._slack = assembly.slack_inlet(settings, self.service)
         self.agent = self._agent(settings)
-        self.dispatcher = Dispatcher(assembly.couriers(settings, store, clock))
+        parts = app.extensions[EXTENSION]
+        assert isinstance(parts, Parts)  # noqa: S101 - create_app put it there
+        self._count = parts.counters.hear_attempt
+        self.dispatcher = Dispatcher(assembly.couriers(settings, store, clock, self._count))
         sender = HookSender(source, clock, Poster(resolver=resolver(settings)))
-        self._hooks = HookPool(self._roster, sender, clock)
+        self._hooks = HookPool(self._roster, sender, clock, count=self._count)
         self._dead_man = assembly.dead_man(settings, clock)
         self.adapters = Adapters(self.service)
+        self._wishes = Wishes(self.service)
         self.api = ApiServer(app, listen.host, listen.port)
         self.service.listen(self._hear_decision)
 
@@ -227,7 +236,7 @@ class House:
         ):
             if was != wanted:
                 raise ConfigError([f"{key}: cannot change while mailover runs; restart it"])
-        couriers = assembly.couriers(settings, self.store, self._clock)
+        couriers = assembly.couriers(settings, self.store, self._clock, self._count)
         self.adapters.use(settings.adapters)
         self.agent.stop()
         try:
@@ -242,6 +251,7 @@ class House:
             raise
         self._settings = settings
         self._gate.use(_tokens(settings))
+        self._limits.use(settings.limits)
         self.service.keep = retention(settings)
         self.service.reload(policy(settings), settings.default_stream)
         self.dispatcher.stop()
@@ -289,12 +299,14 @@ class House:
         self._hooks.start()
         if self._slack is not None:
             self._slack.start()
+        self._wishes.start()
 
     def _stop_watching(self) -> None:
         with self._reloading:
             self._stopped = True
         self.agent.stop()
         self._hear_slack_by(None)
+        self._wishes.stop()
         self.service.stop()
         self.adapters.stop()
         self._ping_from_now(None)

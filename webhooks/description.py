@@ -13,9 +13,10 @@ from mailover.core.events import EventType
 from webhooks import slack
 from webhooks.answers import JSON_TYPE
 from webhooks.auth import scope_of
+from webhooks.event_schemas import EventBody
 from webhooks.mail_asked import MessageRequest
 from webhooks.messages import MESSAGE_TYPE
-from webhooks.schemas import EventBody, Problem
+from webhooks.schemas import Problem
 
 _PROBLEMS = {
     "400": "The request cannot be read.",

@@ -7,7 +7,7 @@ from mailover.core.events import rfc3339
 from mailover.errors import NotFoundError
 from webhooks.asked import DeliveryQuery, HookPath
 from webhooks.parts import parts
-from webhooks.schemas import Deliveries, Hooks
+from webhooks.subscription_schemas import Deliveries, Hooks
 from webhooks.subscriptions import delivery_line
 
 blueprint = APIBlueprint("hooks", __name__, url_prefix="/v1")

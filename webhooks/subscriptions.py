@@ -17,7 +17,7 @@ from mailover.storage.roster import Hook
 from mailover.storage.store import Backlog
 from webhooks.asked import DeliveryQuery, Replay, SubscriptionPatch, SubscriptionPath, SubscriptionRequest
 from webhooks.parts import Parts, caller, parts
-from webhooks.schemas import (
+from webhooks.subscription_schemas import (
     DeletedSubscription,
     Deliveries,
     NewSubscription,

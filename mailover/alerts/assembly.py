@@ -10,6 +10,7 @@ from mailover.alerts.dead_man import DeadMan
 from mailover.alerts.messages import worth_following, worth_telling
 from mailover.alerts.posting import Poster
 from mailover.alerts.runbook import Links
+from mailover.alerts.transport import Count, Transport, uncounted
 from mailover.clock import Clock
 from mailover.config import Settings
 from mailover.config.adapters import HookSettings, hook_endpoint
@@ -39,19 +40,17 @@ def routes(settings: Settings, event: Event) -> tuple[str, ...]:
     return tuple(to)
 
 
-def couriers(settings: Settings, store: Store, clock: Clock) -> list[Courier]:
+def couriers(settings: Settings, store: Store, clock: Clock, count: Count = uncounted) -> list[Courier]:
     """One for each way of telling people. Raises ConfigError when what it needs is not installed."""
     urls = settings.alerts.apprise_urls
     if urls and not installed():
         raise ConfigError(['alerts.apprise_urls: apprise is not installed: pip install "mailover[apprise]"'])
     links = Links(runbook=settings.alerts.runbook_url, home=settings.server.public_url)
-    made = [Courier(endpoint_name(url), AppriseChannel(url, clock, links=links), store, clock) for url in urls]
+    made: list[tuple[str, Transport]] = [(endpoint_name(url), AppriseChannel(url, clock, links=links)) for url in urls]
     source = f"mailover/{settings.server.instance}"
-    made += [
-        Courier(hook_endpoint(name), HookCommand(name, hook, source), store, clock)
-        for name, hook in settings.adapters.hooks.items()
-    ]
-    return [*_slack(settings, store, clock, links), *made]
+    made += [(hook_endpoint(name), HookCommand(name, hook, source)) for name, hook in settings.adapters.hooks.items()]
+    others = [Courier(name, channel, store, clock, count=count) for name, channel in made]
+    return [*_slack(settings, store, clock, links, count), *others]
 
 
 def hooks(settings: Settings) -> tuple[Hook, ...]:
@@ -114,7 +113,7 @@ def _resolver(settings: Settings) -> Resolver:
     return Resolver(nameservers=[str(server) for server in settings.resolver.nameservers])
 
 
-def _slack(settings: Settings, store: Store, clock: Clock, links: Links) -> list[Courier]:
+def _slack(settings: Settings, store: Store, clock: Clock, links: Links, count: Count) -> list[Courier]:
     slack = settings.slack
     if slack is None:
         return []
@@ -127,7 +126,7 @@ def _slack(settings: Settings, store: Store, clock: Clock, links: Links) -> list
     )
     bot, most = account.bot(clock), settings.alerts.posts_an_hour
     if bot is None:
-        return [Courier(_SLACK, Slack(account, clock, links=links), store, clock, pace=PACE)]
+        return [Courier(_SLACK, Slack(account, clock, links=links), store, clock, pace=PACE, count=count)]
     notes = Notebook(store, _SLACK)
     living = LivingMessages(bot, notes, clock, links=links, posts_an_hour=most, pressable=slack.heard)
-    return [Courier(_SLACK, living, store, clock, pace=PACE)]
+    return [Courier(_SLACK, living, store, clock, pace=PACE, count=count)]

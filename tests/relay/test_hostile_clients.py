@@ -4,11 +4,10 @@ import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from intake_house import ENVELOPE, MESSAGE, OPEN, IntakeHouse, intake_house, plan
+from intakes.house import ENVELOPE, MESSAGE, OPEN, IntakeHouse, intake_house, plan
 
 from mailover.config.fields import Address
 from mailover.demo.authority import Authority
@@ -301,9 +300,3 @@ def test_nobody_sends_to_the_world_who_has_not_logged_in(authority: Authority, t
                 wire.hello().say(b"MAIL FROM:<" + path + b">\r\nRCPT TO:<b@example.org>\r\nDATA\r\n")
                 assert [wire.hear()[:3] for _ in range(3)] == ["530", "503", "503"]
         assert house.queue.mails == {}
-
-
-def test_a_header_cannot_be_injected_by_whoever_builds_messages() -> None:
-    message = EmailMessage()
-    with pytest.raises(ValueError, match="linefeed or carriage return"):
-        message["Subject"] = "hello\r\nBcc: victim@example.org"

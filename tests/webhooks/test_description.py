@@ -22,7 +22,6 @@ from schemathesis.specs.openapi.checks import (
 from mailover.config.outlets import Scope
 from mailover.core.events import EventType
 from webhooks.auth import token
-from webhooks.rates import Rates
 
 API_PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -73,7 +72,7 @@ def test_no_page_explains_what_is_not_there(document: dict[str, Any]) -> None:
 
 def test_no_odd_request_breaks_a_promise(tmp_path: Path) -> None:
     """Nobody has to wait in this house, because no seat is free."""
-    with open_house(tmp_path, tokens=[ALL], seats=0, rates=Rates(burst=10_000)) as house:
+    with open_house(tmp_path, tokens=[ALL], seats=0) as house:
         bearer = {"Authorization": "Bearer mlo_all"}
         house.service.offer_checks(lambda provider, kinds: [house.probe(provider, kind) for kind in kinds])
         house.service.dns.offer(lambda domains: {"cells": [], "domains": [], "addresses": []})
