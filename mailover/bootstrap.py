@@ -44,6 +44,7 @@ from mailover.smtp import Credentials, Endpoint
 from mailover.storage.roster import Roster
 from mailover.storage.sql import SqlStore, open_store
 from mailover.wishes import Wishes
+from webhooks.adapters.running import Adapters
 from webhooks.app import create_app
 from webhooks.auth import Gate, Token, token
 from webhooks.limits import Limits
@@ -198,6 +199,7 @@ class House:
         sender = HookSender(source, clock, Poster(resolver=resolver(settings)))
         self._hooks = HookPool(self._roster, sender, clock, count=self._count)
         self._dead_man = assembly.dead_man(settings, clock)
+        self.adapters = Adapters(self.service)
         self._wishes = Wishes(self.service)
         self.api = ApiServer(app, listen.host, listen.port)
         self.service.listen(self._hear_decision)
@@ -235,11 +237,13 @@ class House:
             if was != wanted:
                 raise ConfigError([f"{key}: cannot change while mailover runs; restart it"])
         couriers = assembly.couriers(settings, self.store, self._clock, self._count)
+        self.adapters.use(settings.adapters)
         self.agent.stop()
         try:
             self.agent = self._agent(settings)
             self.agent.start()
         except Exception as error:
+            self.adapters.use(self._settings.adapters)
             self.agent = self._agent(self._settings)
             self.agent.start()
             if isinstance(error, OSError):
@@ -283,6 +287,7 @@ class House:
             self._supervisor.ready(f"the API answers at {self.api.url}")
 
     def _start_watching(self) -> None:
+        self.adapters.use(self._settings.adapters)
         try:
             self.agent.start()
         except OSError as error:
@@ -303,6 +308,7 @@ class House:
         self._hear_slack_by(None)
         self._wishes.stop()
         self.service.stop()
+        self.adapters.stop()
         self._ping_from_now(None)
         self.dispatcher.stop()
         self._hooks.stop()

@@ -26,6 +26,7 @@ from webhooks import (
     events,
     failovers,
     health,
+    hooks,
     incidents,
     mailbox,
     messages,
@@ -40,7 +41,7 @@ from webhooks import (
     streams,
     subscriptions,
 )
-from webhooks.adapters import ofrep, ofrep_flask
+from webhooks.adapters import nginx, ofrep, ofrep_flask
 from webhooks.adapters.ofrep_stream import Refetches
 from webhooks.answers import problem
 from webhooks.auth import Caller, Gate, scope_of
@@ -65,6 +66,7 @@ BLUEPRINTS: tuple[APIBlueprint, ...] = (
     failovers.blueprint,
     observations.blueprint,
     subscriptions.blueprint,
+    hooks.blueprint,
     mailbox.blueprint,
     messages.blueprint,
     outbox.blueprint,
@@ -154,6 +156,7 @@ def create_app(
     for blueprint in BLUEPRINTS:
         app.register_api(blueprint)
     ofrep_flask.install(app)
+    app.register_blueprint(nginx.blueprint)
     description.install(app)
     follower.start()
     return app

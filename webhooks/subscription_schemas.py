@@ -87,3 +87,21 @@ class Deliveries(Told):
 
     items: list[DeliveryBody]
     next: str | None
+
+
+class HookBody(Told):
+    """A command that is run when something happens."""
+
+    name: str
+    program: str
+    events: list[str] = Field(description="None listed means all.")
+    pending: int
+    given_up: int
+    oldest_pending: Instant | None
+
+
+class Hooks(Told):
+    """Every hook command of the config."""
+
+    items: list[HookBody]
+    next: None

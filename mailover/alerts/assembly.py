@@ -4,14 +4,16 @@ from typing import TYPE_CHECKING
 
 from mailover.addresses import Reach
 from mailover.alerts.apprise_channel import AppriseChannel, endpoint_name, installed
+from mailover.alerts.commands import HookCommand
 from mailover.alerts.courier import Courier
 from mailover.alerts.dead_man import DeadMan
 from mailover.alerts.messages import worth_following, worth_telling
 from mailover.alerts.posting import Poster
 from mailover.alerts.runbook import Links
-from mailover.alerts.transport import Count, uncounted
+from mailover.alerts.transport import Count, Transport, uncounted
 from mailover.clock import Clock
 from mailover.config import Settings
+from mailover.config.adapters import HookSettings, hook_endpoint
 from mailover.core.events import Event
 from mailover.core.interest import Interest
 from mailover.errors import ConfigError
@@ -34,6 +36,7 @@ def routes(settings: Settings, event: Event) -> tuple[str, ...]:
         to += [_SLACK] if (worth_following(event) if lives else worth_telling(event)) else []
     if worth_telling(event):
         to += [endpoint_name(url) for url in settings.alerts.apprise_urls]
+    to += [hook_endpoint(name) for name, hook in settings.adapters.hooks.items() if _wants(hook, event)]
     return tuple(to)
 
 
@@ -43,7 +46,9 @@ def couriers(settings: Settings, store: Store, clock: Clock, count: Count = unco
     if urls and not installed():
         raise ConfigError(['alerts.apprise_urls: apprise is not installed: pip install "mailover[apprise]"'])
     links = Links(runbook=settings.alerts.runbook_url, home=settings.server.public_url)
-    made = [(endpoint_name(url), AppriseChannel(url, clock, links=links)) for url in urls]
+    made: list[tuple[str, Transport]] = [(endpoint_name(url), AppriseChannel(url, clock, links=links)) for url in urls]
+    source = f"mailover/{settings.server.instance}"
+    made += [(hook_endpoint(name), HookCommand(name, hook, source)) for name, hook in settings.adapters.hooks.items()]
     others = [Courier(name, channel, store, clock, count=count) for name, channel in made]
     return [*_slack(settings, store, clock, links, count), *others]
 
@@ -67,6 +72,11 @@ def hooks(settings: Settings) -> tuple[Hook, ...]:
         )
         for name, each in settings.webhooks.items()
     )
+
+
+def _wants(hook: HookSettings, event: Event) -> bool:
+    interest = Interest(events=hook.events, streams=hook.streams, providers=hook.providers, severity=hook.severity)
+    return interest.wants(event)
 
 
 def dead_man(settings: Settings, clock: Clock) -> DeadMan | None:
