@@ -23,6 +23,7 @@ from webhooks import (
     active,
     description,
     dns,
+    docs_page,
     events,
     failovers,
     health,
@@ -154,6 +155,7 @@ def create_app(
     for blueprint in BLUEPRINTS:
         app.register_api(blueprint)
     ofrep_flask.install(app)
+    docs_page.install(app)
     description.install(app)
     follower.start()
     return app
