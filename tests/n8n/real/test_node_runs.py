@@ -134,6 +134,13 @@ def test_deliveries_are_reported_in_the_words_of_the_sending_node(mended: World)
     assert (told[0]["reporter"], told[1]["count"]) == ("n8n", 3)
 
 
+def test_the_relay_is_handed_mail_and_its_queue_is_shown(mended: World) -> None:
+    """No relay runs here, and that is what the node says."""
+    assert {each["queued"] for each in asked(mended, "delivery", "getQueue")} <= {0}
+    mail = {"from": "billing@example.com", "to": "ann@example.net", "subject": "Hello", "message": "It is me."}
+    assert "relay" in json.dumps(asked(mended, "delivery", "sendMessage", stream="bulk", **mail))
+
+
 def test_dns_incidents_and_callbacks(mended: World) -> None:
     assert one(mended, "dns", "get", domain="example.com", history=True).keys() == mended.call("GET", "/dns").keys()
     assert one(mended, "dns", "check", domains="").keys() >= {"cells", "domains"}
