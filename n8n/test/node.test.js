@@ -48,7 +48,7 @@ test('a call without a body says so in JSON, so that a server without tokens tak
 test('every operation that changes something is sent with a key, and no look is', () => {
 	const { properties } = new Mailover().description;
 	const operations = properties.filter((each) => each.name === 'operation').flatMap((each) => each.options);
-	assert.equal(operations.length, 26);
+	assert.equal(operations.length, 27);
 	const repeatable = new Set(['Run check of a provider', 'Run DNS check']);
 	for (const { action, routing } of operations) {
 		const keyed = (routing.send?.preSend ?? []).includes(onlyOnce);
