@@ -1,4 +1,4 @@
-"""A line to mailover that loses the first answer: the call arrives and is carried out, and the caller never hears so."""
+"""A line to mailover that loses the first answer: the call is carried out, and the caller never hears of it."""
 
 import threading
 from collections.abc import Iterator
