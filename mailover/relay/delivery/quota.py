@@ -1,0 +1,55 @@
+"""How many recipients each provider took today, over all relays on one store: what keeps us below a daily quota."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time, timedelta
+
+from mailover.storage.mail import MailQueue
+
+_Counts = dict[tuple[str, date], int]
+
+
+class Quota:
+    """Counted in memory, for one event loop; `exchange` with the store from time to time."""
+
+    def __init__(self, queue: MailQueue, now: Callable[[], datetime]) -> None:
+        """Nothing is known before the first `exchange`."""
+        self._queue = queue
+        self._now = now
+        self._resets: Mapping[str, time] = {}
+        self._stored: _Counts = {}
+        self._added: _Counts = {}
+
+    def use(self, resets: Mapping[str, time]) -> None:
+        """The providers, and the time of day (UTC) at which the quota of each begins anew."""
+        self._resets = resets
+
+    def count(self, provider: str, recipients: int) -> None:
+        """They were taken now."""
+        key = (provider, self._day(provider))
+        self._added[key] = self._added.get(key, 0) + recipients
+
+    def today(self, provider: str) -> int:
+        """Recipients since its quota began anew."""
+        key = (provider, self._day(provider))
+        return self._stored.get(key, 0) + self._added.get(key, 0)
+
+    async def exchange(self) -> None:
+        """Add to the store what was counted here, and learn what others counted. Raises StorageError, losing nothing.
+
+        What is counted meanwhile stays for the next time.
+        """
+        telling, days = dict(self._added), {self._day(name) for name in self._resets}
+        for day in {day for _, day in telling}:
+            counts = {name: number for (name, on), number in telling.items() if on == day}
+            await asyncio.to_thread(self._queue.use, day, counts)
+            for name, number in counts.items():
+                self._stored[name, day] = self._stored.get((name, day), 0) + number
+                self._added[name, day] -= number
+        self._added = {key: number for key, number in self._added.items() if number}
+        stored = {day: await asyncio.to_thread(self._queue.used, day) for day in days}
+        self._stored = {(name, day): number for day, used in stored.items() for name, number in used.items()}
+
+    def _day(self, provider: str) -> date:
+        reset = self._resets.get(provider, time(0, 0))
+        return (self._now() - timedelta(hours=reset.hour, minutes=reset.minute)).date()
