@@ -29,6 +29,14 @@ _EHLO_NAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 _CHANNEL = re.compile(r"[CGD][A-Z0-9]{8,}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _OUR_HEADERS = {"host", "content-type", "content-length", "connection", "transfer-encoding", "idempotency-key"}
+_RECIPIENTS = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?")
+_MAIL_HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,99}")
+_PLUGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+_MAILS_OWN_HEADERS = frozenset({
+    "bcc", "cc", "date", "dkim-signature", "from", "in-reply-to", "message-id", "mime-version", "received",
+    "references", "reply-to", "return-path", "sender", "subject", "to",
+})  # fmt: skip
+_LONGEST_HEADER = 900
 _SHORTEST_TOKEN = 32
 _SIGNING_BYTES = range(24, 65)
 
@@ -219,6 +227,42 @@ def _header(secret: Secret) -> Secret:
     return secret
 
 
+def _recipients(text: str) -> str:
+    try:
+        found = text.lower() if text.isascii() else text.encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        found = ""
+    if found != "*" and not _RECIPIENTS.fullmatch(found):
+        raise ValueError('must be a domain of recipients, such as "example.fr" or "*.de"')
+    return found
+
+
+def _tag(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise ValueError('must be a short word in lower case, such as "eu"')
+    return text
+
+
+def _header_name(text: str) -> str:
+    if not _MAIL_HEADER.fullmatch(text):
+        raise ValueError("a header's name is made of letters, digits and hyphens")
+    if text.lower() in _MAILS_OWN_HEADERS or text.lower().startswith(("content-", "resent-", "arc-")):
+        raise ValueError("belongs to the message itself and cannot be set here")
+    return text
+
+
+def _header_text(text: str) -> str:
+    if not text.strip() or not text.isascii() or not text.isprintable() or len(text) > _LONGEST_HEADER:
+        raise ValueError(f"must be one line of at most {_LONGEST_HEADER} characters of ASCII")
+    return text.strip()
+
+
+def _plugin(text: str) -> str:
+    if not _PLUGIN.fullmatch(text):
+        raise ValueError('must be the name of a plug-in, such as "by-hour"')
+    return text
+
+
 def _network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     try:
         return ipaddress.ip_network(str(value), strict=False)
@@ -285,6 +329,11 @@ HiddenText = Annotated[Secret, PlainValidator(_secret)]
 TokenText = Annotated[Secret, PlainValidator(_secret), AfterValidator(_token)]
 SigningSecret = Annotated[Secret, PlainValidator(_secret), AfterValidator(_signing_secret)]
 FixedHeader = Annotated[Secret, PlainValidator(_secret), AfterValidator(_header)]
+HeaderName = Annotated[str, AfterValidator(_header_name)]
+HeaderText = Annotated[str, AfterValidator(_header_text)]
+RecipientPattern = Annotated[str, AfterValidator(_recipients)]
+Tag = Annotated[str, AfterValidator(_tag)]
+PluginName = Annotated[str, AfterValidator(_plugin)]
 IpNetwork = Annotated[ipaddress.IPv4Network | ipaddress.IPv6Network, PlainValidator(_network), _AS_TEXT]
 ReadableFile = Annotated[Path, AfterValidator(_readable)]
 EhloName = Annotated[str, AfterValidator(_ehlo_name)]

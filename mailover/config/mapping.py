@@ -1,6 +1,10 @@
 """What the settings mean to others: the core's policy, the logs' reach, where and as whom the SMTP client connects."""
 
-from mailover.config.providers import Auth, PeakHoursSettings, ProviderSettings, StreamSettings, Weekday
+from dataclasses import replace
+
+from mailover.config.carriage import PeakHoursSettings
+from mailover.config.carrying import pace, stream_mail, weekdays
+from mailover.config.providers import Auth, ProviderSettings, StreamSettings
 from mailover.config.settings import Settings
 from mailover.core.policy import AlertPolicy, BreakerPolicy, Policy, ProbePolicy
 from mailover.core.providers import PeakHours, Provider, Stream
@@ -19,7 +23,10 @@ def policy(settings: Settings) -> Policy:
     """Everything a decision needs, in the core's own values; no credential among them."""
     return Policy(
         providers={name: _provider(name, account) for name, account in settings.providers.items()},
-        streams={name: _stream(name, stream) for name, stream in settings.streams.items()},
+        streams={
+            name: replace(_stream(name, stream), mail=stream_mail(settings, stream))
+            for name, stream in settings.streams.items()
+        },
         breaker=_breaker(settings),
         probes=_probes(settings),
         alerts=_alerts(settings),
@@ -69,6 +76,8 @@ def _provider(name: str, account: ProviderSettings) -> Provider:
         shadow=account.shadow,
         quota_resets=account.quota_resets,
         infra=account.infra,
+        regions=account.regions,
+        pace=pace(account),
     )
 
 
@@ -86,12 +95,11 @@ def _stream(name: str, stream: StreamSettings) -> Stream:
 
 
 def _peak_hours(peak: PeakHoursSettings) -> PeakHours:
-    week = list(Weekday)
     return PeakHours(
         start=peak.hours.start,
         end=peak.hours.end,
         zone=peak.zone,
-        days=frozenset(week.index(day) for day in peak.days),
+        days=weekdays(peak.days),
         providers=peak.providers,
     )
 

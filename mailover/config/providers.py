@@ -10,36 +10,29 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from mailover.config.carriage import GeographySettings, HoursSettings, IdentitySettings, PeakHoursSettings, Tags
 from mailover.config.fields import (
     Clock,
-    DayHours,
     EhloName,
+    HeaderName,
+    HeaderText,
     HiddenText,
     Host,
     Mailbox,
     Name,
     Names,
+    PluginName,
     Port,
+    PositiveSpan,
     ReadableFile,
     Table,
     Username,
-    Zone,
     each_once,
 )
 from mailover.core.providers import Failback, StreamMode, Tls, WhenExhausted
 from mailover.secrets import Secret
 
-
-class Weekday(StrEnum):
-    """The days of the week, Monday first."""
-
-    MON = "mon"
-    TUE = "tue"
-    WED = "wed"
-    THU = "thu"
-    FRI = "fri"
-    SAT = "sat"
-    SUN = "sun"
+_MOST_WARM = 0.5
 
 
 class Auth(StrEnum):
@@ -95,7 +88,11 @@ class ProviderSettings(Table):
     sender: Mailbox | None = Field(default=None, alias="from")
     """The From address that applications use with this provider."""
     envelope_from: Mailbox | None = None
-    """The MAIL FROM of test messages and of the relay; by default `from`."""
+    """The MAIL FROM of test messages and of the relay; by default `from` for tests, the application's for the relay."""
+    header_from: Mailbox | None = None
+    """The address that the relay writes into From; by default the application's stays."""
+    headers: dict[HeaderName, HeaderText] = Field(default_factory=dict)
+    """Headers that the relay sets on each message for this provider."""
     enabled: bool = True
     """Whether the provider is probed and used."""
     shadow: bool = False
@@ -104,6 +101,18 @@ class ProviderSettings(Table):
     """Time of day (UTC) at which a used-up quota starts anew."""
     infra: Annotated[tuple[str, ...], AfterValidator(each_once("name"))] = ()
     """What the provider rests on; two that share a name may fail together."""
+    regions: Tags = ()
+    """Where the provider keeps what is sent through it, such as `eu`; geography asks for it."""
+    concurrency: Annotated[int, Field(ge=1, le=1000)] = 10
+    """Connections that one relay keeps to it at most."""
+    rate: Annotated[float, Field(gt=0, le=10_000)] | None = None
+    """Messages a second that one relay hands over at most."""
+    daily_quota: Annotated[int, Field(ge=1)] | None = None
+    """Recipients between two `quota_resets`; the relay goes on with another provider before it is exceeded."""
+    warm_start: Annotated[int, Field(ge=0)] = 50
+    """Recipients a day for a provider without any history, from a stream's `warm_share`."""
+    warm_factor: Annotated[float, Field(ge=1, le=10)] = 1.5
+    """How much more than on the best day of the week before it may get of that."""
 
     _encrypted = field_validator("tls")(refuse_plaintext)
 
@@ -115,19 +124,6 @@ class ProviderSettings(Table):
         if password is None and info.data.get("username"):
             raise ValueError("is missing; give password or password_file, or leave the username out to probe no login")
         return password
-
-
-class PeakHoursSettings(Table):
-    """Hours of the day in which a stream has another order."""
-
-    hours: DayHours
-    """From and until; an end before the start runs over midnight."""
-    days: Annotated[tuple[Weekday, ...], AfterValidator(each_once("day"))] = tuple(Weekday)
-    """The weekdays on which the hours start."""
-    zone: Zone
-    """The time zone of the hours."""
-    providers: Names = Field(min_length=1)
-    """The order in these hours."""
 
 
 class StreamSettings(Table):
@@ -149,6 +145,28 @@ class StreamSettings(Table):
     """Providers without working DNS for the sender's domain are not used."""
     peak_hours: tuple[PeakHoursSettings, ...] = ()
     """Hours of the day with another order."""
+    selector: PluginName | None = None
+    """The plug-in of the group `mailover.selectors` that is asked for the order."""
+    deadline: PositiveSpan | None = None
+    """How long after its acceptance a message is worth sending; by default as long as the relay keeps mail."""
+    priority: Annotated[int, Field(ge=0, le=9)] | None = None
+    """0 goes first; by default 3, with `postpone` 6."""
+    at_least_once: bool = False
+    """A message that a provider never answered for is sent again, so that it may arrive twice."""
+    suppress: bool = False
+    """Addresses that refused mail for good, or complained, are not tried again."""
+    retention: PositiveSpan | None = None
+    """How long the outbox knows what became of a message; by default as long as the relay says."""
+    sending_hours: tuple[HoursSettings, ...] = ()
+    """When mail is sent."""
+    postpone: bool = False
+    """Waits while a stream that does not postpone uses its backups."""
+    warm_share: Annotated[float, Field(ge=0, le=0.2)] = 0.0
+    """Part of the mail that each healthy backup carries while all is well."""
+    geography: tuple[GeographySettings, ...] = ()
+    """Where mail for some recipients goes."""
+    identity: dict[Name, IdentitySettings] = Field(default_factory=dict)
+    """By provider: as whom this stream's mail is sent."""
 
     @field_validator("weights")
     @classmethod
@@ -163,3 +181,11 @@ class StreamSettings(Table):
         if strangers:
             raise ValueError(f"name a provider that is not in this stream's order: {', '.join(strangers)}")
         return weights
+
+    @field_validator("warm_share")
+    @classmethod
+    def _leaves_most_to_the_active_one(cls, share: float, info: ValidationInfo) -> float:
+        backups = len(info.data.get("providers", ())) - 1
+        if share * backups > _MOST_WARM:
+            raise ValueError(f"leaves less than half to the active provider; with {backups} backups less is enough")
+        return share

@@ -16,6 +16,7 @@ from mailover.secrets import Secret
 def broken_rules(values: Table) -> Iterator[Problem]:
     """A problem for each rule that is broken."""
     yield from _unknown_providers(values)
+    yield from _empty_regions(values)
     yield from _unknown_in_dns(values)
     yield from _several_defaults(values)
     yield from _open_without_tokens(values)
@@ -30,10 +31,28 @@ def _unknown_providers(values: Table) -> Iterator[Problem]:
         lists: list[tuple[KeyPath, Any]] = [(("streams", name, "providers"), stream_table.get("providers"))]
         for index, hours in enumerate(_list(stream_table.get("peak_hours"))):
             lists.append((("streams", name, "peak_hours", index, "providers"), _table(hours).get("providers")))
+        for index, rule in enumerate(_list(stream_table.get("geography"))):
+            lists.append((("streams", name, "geography", index, "providers"), _table(rule).get("providers")))
         for path, listed in lists:
             for provider in _list(listed):
                 if known and isinstance(provider, str) and provider not in known:
                     yield Problem(path=path, says=f'no provider "{provider}"; {did_you_mean(provider, known)}')
+        for provider in _table(stream_table.get("identity")):
+            if known and provider not in known:
+                path = ("streams", name, "identity", provider)
+                yield Problem(path=path, says=f"no such provider; {did_you_mean(provider, known)}")
+
+
+def _empty_regions(values: Table) -> Iterator[Problem]:
+    """Mail that may go to a region only would wait for ever where no provider is in it."""
+    accounts = _table(values.get("providers")).values()
+    known = {region for each in accounts for region in _list(_table(each).get("regions")) if isinstance(region, str)}
+    for name, stream in _table(values.get("streams")).items():
+        for index, rule in enumerate(_list(_table(stream).get("geography"))):
+            for region in _list(_table(rule).get("regions")):
+                if isinstance(region, str) and region not in known:
+                    says = f'no provider is in "{region}"; add regions = ["{region}"] to those that are'
+                    yield Problem(path=("streams", name, "geography", index, "regions"), says=says)
 
 
 def _unknown_in_dns(values: Table) -> Iterator[Problem]:

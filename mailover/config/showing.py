@@ -63,6 +63,8 @@ def _unused(settings: Settings) -> Iterator[str]:
             yield f"streams.{name}: has one provider, so there is nothing to fail over to"
         if stream.weights and stream.mode is not StreamMode.BALANCE:
             yield f'streams.{name}.weights: are used only with mode = "balance"'
+    if all(stream.postpone for stream in settings.streams.values()):
+        yield "streams: all of them postpone, so none ever waits for another"
 
 
 def _not_yet(settings: Settings) -> Iterator[str]:

@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time, tzinfo
+from datetime import time
 from enum import StrEnum
+
+from mailover.core.carriage import Pace, StreamMail
+from mailover.core.hours import Hours
 
 
 class Tls(StrEnum):
@@ -31,6 +34,9 @@ class Provider:
     quota_resets: time = time(0, 0)
     """Time of day (UTC) at which a used-up quota starts anew."""
     infra: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    """Where it keeps what is sent through it, such as `eu`."""
+    pace: Pace = field(default_factory=Pace)
 
 
 class StreamMode(StrEnum):
@@ -56,25 +62,10 @@ class WhenExhausted(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PeakHours:
-    """Hours of the day in which a stream has another order. `end` before `start` runs over midnight."""
+class PeakHours(Hours):
+    """Hours of the day in which a stream has another order."""
 
-    start: time
-    end: time
-    zone: tzinfo
-    days: frozenset[int] = frozenset(range(7))
-    """Weekdays on which the hours start, Monday is 0."""
     providers: tuple[str, ...]
-
-    def covers(self, now: datetime) -> bool:
-        """Whether `now` lies within the hours, in their own time zone."""
-        local = now.astimezone(self.zone)
-        clock, day = local.time(), local.weekday()
-        if self.start <= self.end:
-            return day in self.days and self.start <= clock < self.end
-        if clock >= self.start:
-            return day in self.days
-        return clock < self.end and (day - 1) % 7 in self.days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,3 +80,4 @@ class Stream:
     when_exhausted: WhenExhausted = WhenExhausted.LEAST_BAD
     require_dns: bool = False
     peak_hours: tuple[PeakHours, ...] = ()
+    mail: StreamMail = field(default_factory=StreamMail)

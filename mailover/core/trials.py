@@ -7,6 +7,7 @@ from mailover.core import windows
 from mailover.core.breaker import Breaker, BreakerState, Cause, Opening, Probation, Relapse, Signal, move
 from mailover.core.draft import Draft
 from mailover.core.events import EventType, Severity, rfc3339
+from mailover.core.hours import quota_resets_at
 from mailover.core.observations import Depth, Failure, FailureKind, Observation, Owner, ProbeKind, Purpose
 from mailover.core.sentences import percent, span_words, whose
 
@@ -87,8 +88,7 @@ def _first_interval(draft: Draft, breaker: Breaker, opening: Opening) -> timedel
     if opening.cause is Cause.PROBATION and probation is not None:
         return _next_interval(draft, replace(opening, trial_interval=max(probation.trial_interval, policy.open_for)))
     if opening.kind is FailureKind.QUOTA:
-        reset = datetime.combine(draft.now.date(), draft.provider(provider).quota_resets, tzinfo=draft.now.tzinfo)
-        return (reset if reset > draft.now else reset + timedelta(days=1)) - draft.now
+        return quota_resets_at(draft.now, draft.provider(provider).quota_resets) - draft.now
     if opening.kind is FailureKind.SUSPENDED:
         return policy.suspended_open_for
     if opening.kind is FailureKind.AUTH:

@@ -78,7 +78,7 @@ def _kind(field: FieldInfo, *, secret: bool) -> str:
     kinds = [kind for kind in get_args(field.annotation) if kind is not type(None)] or [field.annotation]
     kind: Any = kinds[0]
     if is_mapping(field):
-        return "table of numbers"
+        return "table of numbers" if get_args(field.annotation)[1] is float else "table of texts"
     while get_args(kind):
         kind = get_args(kind)[0]
     words = " ".join(f"`{word.value}`" for word in kind) if isinstance(kind, type) and issubclass(kind, Enum) else ""

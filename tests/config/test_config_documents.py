@@ -15,13 +15,15 @@ EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 OFF = re.compile(r"# (?=\[+[a-z_.]+\]+$|[a-z_]+ = )")
 NAMES = re.compile(r"^(tokens|providers|streams|webhooks|dns\.providers)\.[a-z0-9-]+")
 
+NAMES_INSIDE = re.compile(r"^(streams\.\*\.identity)\.[a-z0-9-]+")
+
 
 def keys_of_the_example() -> Iterator[tuple[str, str]]:
     table = ""
     for line in EXAMPLE.read_text(encoding="utf-8").splitlines():
         on = OFF.sub("", line, count=1)
         if header := re.fullmatch(r"\[+([a-z_.0-9-]+)\]+", on):
-            table = NAMES.sub(r"\1.*", header[1])
+            table = NAMES_INSIDE.sub(r"\1.*", NAMES.sub(r"\1.*", header[1]))
         elif key := re.match(r"([a-z_]+) = ", on):
             yield table, key[1]
 
@@ -55,6 +57,8 @@ def test_what_is_off_in_the_example_is_right_too() -> None:
     assert settings.dns is not None
     assert settings.relay is not None
     assert settings.streams["transactional"].peak_hours
+    assert settings.streams["transactional"].geography
+    assert settings.streams["transactional"].identity
 
 
 def test_every_key_has_its_reason_above_it() -> None:
