@@ -32,7 +32,7 @@ def expires_at(accepted_at: datetime, deadline_at: datetime | None) -> datetime:
 
 
 def _doubled(first: timedelta, attempts: int, longest: timedelta) -> timedelta:
-    return min(longest, first * 2 ** min(attempts, _MOST_DOUBLINGS))
+    return min(longest, first * float(2 ** min(attempts, _MOST_DOUBLINGS)))
 
 
 def _spread(span: timedelta, dice: float) -> timedelta:

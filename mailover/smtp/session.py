@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from mailover.core.observations import Failure, FailureKind, Stage
 from mailover.core.providers import Tls
@@ -24,7 +24,7 @@ from mailover.smtp.protocol import Meaning, State
 from mailover.smtp.replies import ProtocolError
 from mailover.smtp.stream import PeerClosedError, Stream
 from mailover.smtp.tls import context_for, facts_of
-from mailover.smtp.transcript import Transcript
+from mailover.smtp.transcript import RecipientResult, Transcript
 from mailover.smtp.wire import Wire
 
 _FAREWELL_SECONDS = 1.0
@@ -142,6 +142,11 @@ class Session:
     def close(self) -> None:
         """At once, without a farewell. Harmless when repeated."""
         self._wire.close()
+
+    @property
+    def recipients(self) -> Sequence[RecipientResult]:
+        """What was said about each recipient of the last message, as far as anything was."""
+        return self._wire.record.recipients
 
     def transcript(self, failure: Failure | None, *, finished_at: float | None = None) -> Transcript:
         """What happened since the session, or the last message, began."""

@@ -45,7 +45,7 @@ class Haste:
 
     def limits(self, size: int = 0) -> Mapping[Stage, float]:
         """By stage; a login may take twice as long, and a body as long as its size needs."""
-        limits = {stage: self.move_on_after for stage in Stage if stage is not Stage.END_DATA}
+        limits: dict[Stage, float] = {stage: self.move_on_after for stage in Stage if stage is not Stage.END_DATA}
         limits[Stage.AUTH] *= 2
         limits[Stage.DATA] += size / _SLOWEST
         return limits

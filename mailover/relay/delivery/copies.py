@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from mailover.core import retry
+from mailover.core.carriage import StreamMail
 from mailover.core.mail import Fate, Mail, Recipient, Settlement, Suppression
-from mailover.core.observations import Failure
+from mailover.core.observations import Failure, FailureKind
 from mailover.core.sentences import failure_words
 from mailover.core.verdicts import Verdict, no_such_address, verdict
 from mailover.relay.delivery.attempt import Attempt
-from mailover.relay.delivery.means import Terms
 
 _log = logging.getLogger("mailover.relay")
 
@@ -37,7 +37,7 @@ class Left:
 class Copies:
     """Of one mail, in one round."""
 
-    def __init__(self, mail: Mail, terms: Terms, now: Callable[[], datetime], dice: Callable[[], float]) -> None:
+    def __init__(self, mail: Mail, terms: StreamMail, now: Callable[[], datetime], dice: Callable[[], float]) -> None:
         """Nothing has happened to any of them."""
         self._mail = mail
         self._terms = terms
@@ -112,10 +112,11 @@ class Copies:
         )
 
     def _met(self, address: str, provider: str, failure: Failure | None) -> None:
-        """An attempt was made. What a delivered copy met last before stays: its dot may have been answered by nobody."""
+        """An attempt was made. That a dot was never answered stays on record, whatever comes after it."""
         was = self._changed[address]
-        kept = failure or was.failure
-        self._changed[address] = replace(was, attempts=was.attempts + 1, provider=provider, failure=kept)
+        if was.failure is not None and was.failure.kind is FailureKind.AMBIGUOUS:
+            failure = was.failure
+        self._changed[address] = replace(was, attempts=was.attempts + 1, provider=provider, failure=failure)
 
     def _unanswered(self, address: str, provider: str, left: Left) -> None:
         if not self._terms.at_least_once:

@@ -1,9 +1,10 @@
 """What a round works with: the pools, the route, the sender's identity, and where its outcomes go. Values and types."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from mailover.core.carriage import StreamMail
 from mailover.core.mail import Mail, Suppression
 from mailover.core.routing import Letter, Route
 from mailover.relay.delivery.accounts import Haste
@@ -15,16 +16,6 @@ Router = Callable[[Letter], Route]
 
 Dress = Callable[[Mail, str, bytes], tuple[str, bytes]]
 """The envelope's sender and the content as this provider wants them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """What a stream asks of its deliveries."""
-
-    at_least_once: bool = False
-    """A message whose final dot was never answered is sent again, perhaps twice."""
-    suppress: bool = False
-    """Addresses that do not exist are remembered, and not tried again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +35,7 @@ class Means:
     pools: Callable[[], Mapping[str, Pool]]
     route: Router
     dress: Dress
-    terms: Callable[[str], Terms]
+    terms: Callable[[str], StreamMail]
     """By stream."""
     now: Callable[[], datetime]
     dice: Callable[[], float]
@@ -53,5 +44,5 @@ class Means:
     """Hears of each attempt, and of the recipients it was for."""
     remember: Callable[[Sequence[Suppression]], None]
     """Keeps addresses from getting mail again."""
-    haste: Haste = Haste()
-    patience: Patience = Patience()
+    haste: Haste = field(default_factory=Haste)
+    patience: Patience = field(default_factory=Patience)

@@ -43,7 +43,7 @@ class Outcomes:
         if failure is not None and failure.kind.owner is Owner.LOCAL:
             return
         now = self._now()
-        key = (provider, None, None, None)
+        key: _Key = (provider, None, None, None)
         if failure is not None:
             key = (provider, failure.kind, failure.stage, failure.code)
         tally = self._tallies.get(key)

@@ -6,6 +6,7 @@ Who gets one next is `turns`, how fast `pace`, whether at all `standing`. What i
 import asyncio
 from dataclasses import dataclass
 
+from mailover.core.observations import Failure, FailureKind, Owner
 from mailover.relay.delivery.accounts import Account, Haste
 from mailover.relay.delivery.pace import Pace
 from mailover.relay.delivery.standing import Standing
@@ -84,6 +85,22 @@ class Pool:
         self._idle = [line for line in self._idle if now - line.idle_since < self.account.idle]
         for line in old:
             self._leave(line)
+
+    def learn(self, failure: Failure | None, now: float) -> None:
+        """What a message has just met here; None: the provider took it, or refused only what was wrong with it."""
+        if failure is None or failure.kind.owner is Owner.NOBODY:
+            self.standing.succeeded()
+            self.turns.widen()
+        elif failure.kind.moves_breaker:
+            self.standing.failed(failure, now)
+            self.turns.narrow()
+            if failure.kind is FailureKind.RATE_LIMIT:
+                self.pace.ease(now)
+
+    def recovered(self) -> None:
+        """The agent has seen it work again: begin slowly."""
+        self.standing.recovered()
+        self.turns.restart()
 
     async def close(self) -> None:
         """Take leave everywhere; what is under way finishes, and is not kept."""

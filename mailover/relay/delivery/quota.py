@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 
+from mailover.core.hours import quota_day
 from mailover.storage.mail import MailQueue
 
 _Counts = dict[tuple[str, date], int]
@@ -51,5 +52,4 @@ class Quota:
         self._stored = {(name, day): number for day, used in stored.items() for name, number in used.items()}
 
     def _day(self, provider: str) -> date:
-        reset = self._resets.get(provider, time(0, 0))
-        return (self._now() - timedelta(hours=reset.hour, minutes=reset.minute)).date()
+        return quota_day(self._now(), self._resets.get(provider, time(0, 0)))

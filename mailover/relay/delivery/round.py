@@ -48,6 +48,8 @@ class Round:
         self._expires_at = retry.expires_at(leased.mail.accepted_at, leased.mail.deadline_at)
         self._copies = Copies(leased.mail, means.terms(leased.mail.stream), means.now, means.dice)
         self._busy: list[float] = []
+        self.fruitless = False
+        """Whether every provider failed, and had failed before: the next mail will hardly fare better."""
 
     async def run(self) -> Settlement | float:
         """What it came to; a number when nobody could be tried: the seconds after which to try again."""
@@ -99,7 +101,8 @@ class Round:
             if await self._turn(pool, alone=alone):
                 tried.append(pool)
                 left = await self._use(pool, left, alone=alone)
-        left = self._copies.give_up_unfit(left, len(pools))
+        if pools:
+            left = self._copies.give_up_unfit(left, len(pools))
         if left and self._expired:
             self._copies.settle(left, Fate.EXPIRED)
         elif left and tried:
@@ -112,6 +115,7 @@ class Round:
         pause = retry.after_failing_providers(self._mail.attempts, self._means.dice())
         if any(pool not in tried and not pool.standing.doubted for pool in pools):
             pause = min(pause, _SOON)
+        self.fruitless = all(pool.standing.doubted for pool in pools)
         names = [pool.account.provider for pool in tried]
         failure = self._copies.failure_of(left[0])
         said = f": {failure_words(failure)}" if failure is not None else ""
@@ -162,6 +166,7 @@ class Round:
             asked = left.here
             done = await self._attempt(pool, asked, alone=alone)
             left = self._copies.judge(done, asked)
+            pool.learn(done.failure, time.monotonic())
             self._means.tell(self._mail, done, asked)
             elsewhere += left.elsewhere
             if len(left.here) == len(asked):
