@@ -6,7 +6,7 @@ Foreign exceptions become StorageError at this edge. No table is named here.
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -177,6 +177,35 @@ def insert_new(connection: sa.Connection, table: sa.Table, values: Mapping[str, 
     insert = _insert(connection, table)
     statement = insert.values(**values).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
     return connection.execute(statement).rowcount == 1
+
+
+def insert_all_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert those rows whose keys are not taken."""
+    connection.execute(_insert(connection, table).on_conflict_do_nothing(), rows)
+
+
+def upsert_where(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], where: sa.ColumnElement[bool]
+) -> None:
+    """Insert rows; where the key is taken, replace the row if that holds for it."""
+    insert = _insert(connection, table)
+    key = [column.name for column in table.primary_key]
+    changed = {name: insert.excluded[name] for name in rows[0] if name not in key}
+    connection.execute(insert.on_conflict_do_update(index_elements=key, set_=changed, where=where), rows)
+
+
+def add_up(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, or add their numbers to those of the rows with the same primary key.
+
+    In the order of the keys: two writers that wait for each other's rows would wait for ever.
+    """
+    if not rows:
+        return
+    insert = _insert(connection, table)
+    key = [column.name for column in table.primary_key]
+    sums = {name: table.c[name] + insert.excluded[name] for name in rows[0] if name not in key}
+    ordered = sorted(rows, key=lambda row: [row[name] for name in key])
+    connection.execute(insert.on_conflict_do_update(index_elements=key, set_=sums), ordered)
 
 
 def _insert(connection: sa.Connection, table: sa.Table) -> Any:

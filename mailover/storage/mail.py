@@ -1,7 +1,7 @@
 """The mail queue as the relay sees it: one Protocol. No SQL here, and no rules of when to try whom.
 
-Every call is one transaction; calls come from threads, never from an event loop. The relay groups what concurrent
-sessions want into few calls.
+Every call is one transaction; calls come from threads, never from an event loop. What concurrent sessions want is
+grouped into few calls by `relay.writing`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -22,6 +22,18 @@ class MailQueue(Protocol):
         the last 24 h it is not kept again, and the earlier one's id is returned in its place.
         """
 
+    def commit(
+        self,
+        *,
+        puts: Sequence[tuple[Mail, bytes, str]] = (),
+        settlements: Sequence[Settlement] = (),
+        uses: Mapping[date, Mapping[str, int]] = {},
+        holder: str,
+        now: datetime,
+        until: datetime,
+    ) -> tuple[str, ...]:
+        """What `put`, `settle` and `use` do, all or none of it in one transaction; the ids that `put` would return."""
+
     def lease(
         self,
         *,
@@ -35,14 +47,16 @@ class MailQueue(Protocol):
         """Take what may be tried now and nobody holds: by priority, then as accepted; at least one if there is any.
 
         `without` names streams that are not wanted; paused ones are left out by themselves. A mail whose lease ended
-        undecided is counted as a handover. One that cannot be read is set aside as failed, and the others go on.
+        undecided is counted as a handover. One that cannot be read is set aside as failed, one whose key is not known
+        waits for it, and the others go on.
         """
 
     def settle(self, settlements: Sequence[Settlement], *, holder: str, now: datetime) -> None:
         """Write what became of recipients and give the leases back. Where nobody is left, the content is deleted.
 
         Content is kept for `failed` and `ambiguous`. A mail that `holder` does not hold any more still gets the fates
-        (what was sent was sent), but its lease and due time stay as they are.
+        (what was sent was sent), but its lease and due time stay as they are. A recipient that was settled before
+        stays so, unless it now turns out to be delivered, or perhaps delivered. Unknown mails are passed over.
         """
 
     def renew(self, ids: Collection[str], *, holder: str, until: datetime) -> frozenset[str]:
@@ -51,11 +65,17 @@ class MailQueue(Protocol):
     def release(self, *, holder: str) -> None:
         """Give back whatever `holder` holds, untried: a graceful end."""
 
-    def next_due(self, now: datetime) -> datetime | None:
-        """When the earliest mail that is not held is due, or a lease ends; None when nothing waits."""
+    def next_due(self, now: datetime, without: Collection[str] = ()) -> datetime | None:
+        """When the earliest mail that is not held is due, or a lease ends; None when nothing waits.
 
-    def hasten(self, providers: Collection[str], now: datetime) -> int:
-        """Make due what waits for one of these providers, or for `any`; how many mails."""
+        Streams that are paused, or named by `without` as in `lease`, are left out where only they make it now.
+        """
+
+    def hasten(self, providers: Collection[str], now: datetime, limit: int = 1000) -> int:
+        """Make due what waits for one of these providers, or for `any`: those that go first, at most `limit`.
+
+        How many; fewer than the limit when no more wait. In steps, so that 10^6 do not keep others from writing.
+        """
 
     def depths(self) -> Mapping[str, QueueDepth]:
         """By stream. Cheap enough to be asked every few seconds with 10^6 mails queued."""
@@ -81,11 +101,11 @@ class MailQueue(Protocol):
     def retry(self, ids: Collection[str], now: datetime) -> int:
         """Queue failed, ambiguous, expired recipients of these again, and make them due; how many mails had any.
 
-        Only where the content is still kept.
+        Only where the content is still kept. Their deadline holds no more. What waits becomes due, and counts too.
         """
 
     def drop(self, ids: Collection[str], now: datetime) -> int:
-        """Settle whoever is not settled as `dropped` and delete the content; how many. Held ones too."""
+        """Settle who is queued, failed or ambiguous as `dropped` and delete the content; how many. Held ones too."""
 
     def pause(self, stream: str, *, paused: bool) -> None:
         """Keep a stream's mail from being leased, or no longer; survives restarts."""

@@ -13,7 +13,9 @@ from mailover.errors import StorageError
 from mailover.storage import fleet_rows, keepsakes, logs, outbox, rollups, schema
 from mailover.storage.database import Database, storable
 from mailover.storage.hook_rows import HookRows
+from mailover.storage.mail_rows import MailRows
 from mailover.storage.salvage import salvage
+from mailover.storage.sealing import Seal
 from mailover.storage.store import (
     Backlog,
     Delivery,
@@ -32,10 +34,11 @@ from mailover.storage.tallies import tallies
 class SqlStore:
     """The `Store` of the house."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, seal: Seal | None = None) -> None:
         """The schema must be up to date; `open_store` sees to it."""
         self._database = database
         self.hooks = HookRows(database)
+        self.mail = MailRows(database, seal or Seal())
 
     @property
     def damage(self) -> str | None:
@@ -244,8 +247,8 @@ class SqlStore:
         self._database.close()
 
 
-def open_store(url: str) -> SqlStore:
-    """The store at this URL, its schema brought up to date. Raises StorageError."""
+def open_store(url: str, seal: Seal | None = None) -> SqlStore:
+    """The store at this URL, its schema brought up to date; mail is sealed by `seal`. Raises StorageError."""
     database = Database(url)
     try:
         schema.upgrade(database)
@@ -254,7 +257,7 @@ def open_store(url: str) -> SqlStore:
     except BaseException:
         database.close()
         raise
-    return SqlStore(database)
+    return SqlStore(database, seal)
 
 
 def _storable(*names: str | None) -> bool:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-SCHEMA = "0003"
+SCHEMA = "0004"
 """The revision of the migrations that these tables describe."""
 
 
@@ -186,4 +186,99 @@ notes = sa.Table(
     metadata,
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("body", sa.Text, nullable=False),
+)
+
+# -- mail -------------------------------------------------------------------------------------------------------------
+
+mails = sa.Table(
+    "mails",
+    metadata,
+    sa.Column("seq", _sequence, primary_key=True),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("stream", sa.Text, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("state", sa.Integer, nullable=False),
+    sa.Column("fates", sa.Integer, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("accepted_at", Instant, nullable=False),
+    sa.Column("due_at", Instant),
+    sa.Column("waiting_for", sa.Text),
+    sa.Column("holder", sa.Text),
+    sa.Column("held_until", Instant),
+    sa.Column("handovers", sa.Integer, nullable=False),
+    sa.Column("settled_at", Instant),
+    sa.Column("body", sa.Text, nullable=False),
+    *(
+        sa.Index(name, *columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+        for name, where, *columns in (
+            ("mails_ready", "state = 0", "stream", "priority", "seq"),
+            ("mails_waiting", "state = 1", "due_at"),
+            ("mails_waiting_for", "state = 1", "waiting_for", "priority", "seq"),
+            ("mails_held", "state = 2", "held_until"),
+            ("mails_queued", "state < 3", "stream", "seq"),
+            ("mails_settled", "state = 3", "stream", "settled_at"),
+            ("mails_dead", "fates & 12 <> 0", "seq"),
+        )
+    ),
+    sqlite_autoincrement=True,
+)
+"""The numbers in `state` and `fates` are explained in `mail_states`. Each index holds what one question asks for."""
+
+mail_contents = sa.Table(
+    "mail_contents",
+    metadata,
+    sa.Column("seq", _sequence, sa.ForeignKey("mails.seq", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    sa.Column("key", sa.Text),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+)
+"""Apart from `mails`, which stays small enough to be looked through."""
+
+mail_addresses = sa.Table(
+    "mail_addresses",
+    metadata,
+    sa.Column("hash", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("mail", sa.BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+"""Which mails a recipient has a copy of; the address itself is in the mail's body."""
+
+mail_digests = sa.Table(
+    "mail_digests",
+    metadata,
+    sa.Column("digest", sa.LargeBinary, primary_key=True),
+    sa.Column("mail", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
+    sa.Index("mail_digests_by_time", "at"),
+    sqlite_with_rowid=False,
+)
+
+mail_streams = sa.Table(
+    "mail_streams",
+    metadata,
+    sa.Column("stream", sa.Text, primary_key=True),
+    sa.Column("paused", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("queued", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("bytes", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("ambiguous", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("failed", sa.BigInteger, nullable=False, server_default="0"),
+)
+"""What `mails` would answer by being counted: kept up in the same transactions."""
+
+mail_uses = sa.Table(
+    "mail_uses",
+    metadata,
+    sa.Column("day", sa.Text, primary_key=True),
+    sa.Column("provider", sa.Text, primary_key=True),
+    sa.Column("count", sa.BigInteger, nullable=False),
+)
+
+suppressions = sa.Table(
+    "suppressions",
+    metadata,
+    sa.Column("address", sa.Text, primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("provider", sa.Text, nullable=False),
+    sa.Column("stream", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("at", Instant, nullable=False),
 )

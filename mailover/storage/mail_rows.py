@@ -1,0 +1,237 @@
+"""The mail queue on SQLAlchemy Core: which transaction each promise of `MailQueue` is kept in.
+
+The statements are in the files named after what they do.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+import sqlalchemy as sa
+
+from mailover.core.mail import Fate, Leased, Mail, QueueDepth, Settlement, Suppression
+from mailover.storage import mail_counts, mail_forgetting, mail_log, mail_taking, suppressed
+from mailover.storage.database import Database, add_up, storable, upsert
+from mailover.storage.mail_counts import Counts
+from mailover.storage.mail_putting import Put, put
+from mailover.storage.mail_settling import settle
+from mailover.storage.sealing import Seal
+from mailover.storage.store import Page
+from mailover.storage.tables import mail_streams, mail_uses
+
+_ANY = "any"
+
+
+class MailRows:
+    """The `MailQueue` of the house."""
+
+    def __init__(self, database: Database, seal: Seal) -> None:
+        """The schema must be up to date."""
+        self._database = database
+        self._seal = seal
+        self._asked_for_keys = False
+
+    # -- the relay ------------------------------------------------------------------------------------------------
+
+    def commit(
+        self,
+        *,
+        puts: Sequence[Put] = (),
+        settlements: Sequence[Settlement] = (),
+        uses: Mapping[date, Mapping[str, int]] = {},
+        holder: str,
+        now: datetime,
+        until: datetime,
+    ) -> tuple[str, ...]:
+        """All of it or nothing."""
+        counts = Counts()
+        with self._database.writing() as connection:
+            ids = put(connection, puts, counts, self._seal, holder=holder, until=until)
+            if settlements:
+                settle(connection, settlements, counts, holder=holder, now=now)
+            _use(connection, uses)
+            counts.write(connection)
+        return ids
+
+    def put(self, mails: Sequence[Put], *, holder: str, until: datetime) -> tuple[str, ...]:
+        """Keep new mails."""
+        return self.commit(puts=mails, holder=holder, now=until, until=until)
+
+    def settle(self, settlements: Sequence[Settlement], *, holder: str, now: datetime) -> None:
+        """Write what became of recipients."""
+        self.commit(settlements=settlements, holder=holder, now=now, until=now)
+
+    def lease(
+        self,
+        *,
+        holder: str,
+        now: datetime,
+        until: datetime,
+        limit: int,
+        most_bytes: int,
+        without: Collection[str] = (),
+    ) -> tuple[Leased, ...]:
+        """Take what may be tried now."""
+        with self._database.writing() as connection:
+            if not self._asked_for_keys:
+                mail_taking.await_keys(connection, self._seal)
+            leased = mail_taking.lease(
+                connection,
+                self._seal,
+                holder=holder,
+                now=now,
+                until=until,
+                limit=limit,
+                most_bytes=most_bytes,
+                without=without,
+            )
+        self._asked_for_keys = True
+        return leased
+
+    def renew(self, ids: Collection[str], *, holder: str, until: datetime) -> frozenset[str]:
+        """Hold them longer."""
+        with self._database.writing() as connection:
+            return mail_taking.renew(connection, ids, holder=holder, until=until)
+
+    def release(self, *, holder: str) -> None:
+        """Give everything back."""
+        with self._database.writing() as connection:
+            mail_taking.release(connection, holder=holder)
+
+    def next_due(self, now: datetime, without: Collection[str] = ()) -> datetime | None:
+        """When there is something to lease."""
+        with self._database.reading() as connection:
+            return mail_taking.next_due(connection, now, without)
+
+    def hasten(self, providers: Collection[str], now: datetime, limit: int = 1000) -> int:  # noqa: ARG002 - no instant is stored
+        """Make due what waits for one of them."""
+        with self._database.writing() as connection:
+            return mail_taking.hasten(connection, [_ANY, *(p for p in providers if storable(p))], limit)
+
+    # -- operators ------------------------------------------------------------------------------------------------
+
+    def depths(self) -> Mapping[str, QueueDepth]:
+        """By stream."""
+        with self._database.reading() as connection:
+            return mail_counts.depths(connection)
+
+    def mails(
+        self,
+        *,
+        after: str | None = None,
+        limit: int = 100,
+        stream: str | None = None,
+        fate: Fate | None = None,
+        recipient: str | None = None,
+        newest_first: bool = False,
+    ) -> Page[Mail]:
+        """A piece of the list."""
+        if stream is not None and not storable(stream):
+            return Page(items=())
+        with self._database.reading() as connection:
+            return mail_log.page(
+                connection,
+                after=after,
+                limit=limit,
+                stream=stream,
+                fate=fate,
+                recipient=recipient,
+                newest_first=newest_first,
+            )
+
+    def mail(self, mail_id: str) -> Mail | None:
+        """One mail."""
+        if not storable(mail_id):
+            return None
+        with self._database.reading() as connection:
+            return mail_log.one(connection, mail_id)
+
+    def content(self, mail_id: str) -> bytes | None:
+        """Its content while it is kept."""
+        if not storable(mail_id):
+            return None
+        with self._database.reading() as connection:
+            return mail_log.content(connection, mail_id, self._seal)
+
+    def retry(self, ids: Collection[str], now: datetime) -> int:  # noqa: ARG002 - due at once is no instant
+        """Queue again what ended badly."""
+        counts = Counts()
+        with self._database.writing() as connection:
+            count = mail_log.retry(connection, _storable(ids), counts)
+            counts.write(connection)
+        return count
+
+    def drop(self, ids: Collection[str], now: datetime) -> int:
+        """Let it go."""
+        counts = Counts()
+        with self._database.writing() as connection:
+            count = mail_log.drop(connection, _storable(ids), counts, now)
+            counts.write(connection)
+        return count
+
+    def pause(self, stream: str, *, paused: bool) -> None:
+        """Accepted, not sent."""
+        with self._database.writing() as connection:
+            upsert(connection, mail_streams, {"stream": stream, "paused": paused})
+
+    # -- addresses ------------------------------------------------------------------------------------------------
+
+    def suppress(self, suppressions: Sequence[Suppression]) -> None:
+        """Remember addresses."""
+        with self._database.writing() as connection:
+            suppressed.add(connection, suppressions)
+
+    def unsuppress(self, address: str) -> bool:
+        """Whether it was remembered."""
+        with self._database.writing() as connection:
+            return suppressed.remove(connection, address)
+
+    def suppressed(self, addresses: Collection[str]) -> Mapping[str, Suppression]:
+        """Those that are remembered."""
+        with self._database.reading() as connection:
+            return suppressed.among(connection, addresses)
+
+    def suppressions(self, *, after: str | None = None, limit: int = 100) -> Page[Suppression]:
+        """By address."""
+        with self._database.reading() as connection:
+            return suppressed.page(connection, after=after, limit=limit)
+
+    def erase(self, address: str) -> int:
+        """Forget a person, in short steps."""
+        after: int | None = 0
+        erased = 0
+        while after is not None:
+            with self._database.writing() as connection:
+                after, some = mail_forgetting.erase(connection, address, after)
+            erased += some
+        return erased
+
+    # -- keeping house --------------------------------------------------------------------------------------------
+
+    def used(self, day: date) -> Mapping[str, int]:
+        """What each provider took."""
+        with self._database.reading() as connection:
+            rows = connection.execute(sa.select(mail_uses).where(mail_uses.c.day == day.isoformat()))
+            return {row["provider"]: row["count"] for row in rows.mappings()}
+
+    def use(self, day: date, counts: Mapping[str, int]) -> None:
+        """Add to it."""
+        with self._database.writing() as connection:
+            _use(connection, {day: counts})
+
+    def tidy(self, now: datetime, keep: Mapping[str, timedelta], usual: timedelta) -> bool:
+        """One step of forgetting."""
+        with self._database.writing() as connection:
+            return mail_forgetting.tidy(connection, now, keep, usual)
+
+
+def _use(connection: sa.Connection, uses: Mapping[date, Mapping[str, int]]) -> None:
+    rows = [
+        {"day": day.isoformat(), "provider": provider, "count": count}
+        for day, counts in uses.items()
+        for provider, count in counts.items()
+    ]
+    add_up(connection, mail_uses, rows)
+
+
+def _storable(ids: Collection[str]) -> list[str]:
+    return [each for each in ids if storable(each)]
