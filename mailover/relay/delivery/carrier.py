@@ -15,8 +15,8 @@ from mailover.errors import StorageError
 from mailover.relay.delivery.backlog import Backlog
 from mailover.relay.delivery.leases import Leases
 from mailover.relay.delivery.means import Means
-from mailover.relay.delivery.queue import Queue
 from mailover.relay.delivery.round import Round
+from mailover.relay.writing import QueueWriter
 
 _log = logging.getLogger("mailover.relay")
 
@@ -42,7 +42,7 @@ class Carrier:
 
     def __init__(
         self,
-        queue: Queue,
+        queue: QueueWriter,
         means: Means,
         *,
         lease: timedelta,
@@ -56,6 +56,7 @@ class Carrier:
         self._leases = Leases(lease.total_seconds())
         self._tasks: set[asyncio.Task[None]] = set()
         self._poked = asyncio.Event()
+        self._ending = asyncio.Event()
         self._stopping = False
         self._cut = False
         self._timer: asyncio.TimerHandle | None = None
@@ -107,6 +108,7 @@ class Carrier:
         """Begin nothing more; finish what is under way, at most that many seconds; give back the rest."""
         self._stopping = True
         self._poked.set()
+        self._ending.set()
         if self._timer is not None:
             self._timer.cancel()
         for leased in self._backlog.empty():
@@ -134,10 +136,10 @@ class Carrier:
                 await step()
             except StorageError as error:
                 _log.warning("%s mail has to wait: %s", what, error)
-                await asyncio.sleep(_AGAIN)
+                await _set_within(self._ending, _AGAIN)
             except Exception:  # noqa: BLE001 - one defect must not end all deliveries
                 _log.exception("%s mail failed", what)
-                await asyncio.sleep(_AGAIN)
+                await _set_within(self._ending, _AGAIN)
 
     # -- the queue ----------------------------------------------------------------------------------------------------
 
@@ -149,7 +151,7 @@ class Carrier:
         if most and most_bytes:
             asked_at = time.monotonic()
             blocked = self._backlog.blocked(asked_at)
-            taken = await self._queue.lease(min(most, _LEASE_AT_ONCE), most_bytes, blocked)
+            taken = await self._queue.lease(limit=min(most, _LEASE_AT_ONCE), most_bytes=most_bytes, without=blocked)
             for leased in taken:
                 if leased.mail.id not in self._leases:
                     self._leases.hold(leased.mail.id, asked_at)
@@ -159,18 +161,15 @@ class Carrier:
             await self._wait_for_more()
 
     async def _wait_for_more(self) -> None:
-        due_at = await self._queue.next_due()
+        due_at = await self._queue.next_due(self._backlog.blocked(time.monotonic()))
         pause = _LONGEST_LOOK
         if due_at is not None:
             pause = min(pause, max(_AGAIN / 10, (due_at - self._means.now()).total_seconds()))
-        try:
-            async with asyncio.timeout(pause):
-                await self._poked.wait()
-        except TimeoutError:
-            pass
+        await _set_within(self._poked, pause)
 
     async def _renew(self) -> None:
-        await asyncio.sleep(self._leases.seconds / _RENEWALS)
+        if await _set_within(self._ending, self._leases.seconds / _RENEWALS):
+            return
         held = self._leases.all()
         if held:
             asked_at = time.monotonic()
@@ -242,17 +241,12 @@ class Carrier:
         return not self._cut and self._leases.sure(mail.id, time.monotonic())
 
     async def _settle(self, settlement: Settlement) -> None:
-        """Write what became of it, and do not rest before it is written: it was sent, and must not be sent again."""
-        while True:
-            try:
-                await self._queue.settle(settlement)
-            except StorageError as error:
-                _log.error("what became of %s cannot be written yet: %s", settlement.mail, error)
-                if self._cut:
-                    return
-                await asyncio.sleep(_AGAIN)
-            else:
-                return
+        """Write what became of it. What cannot be written is owed, and no more is begun in its place for a while."""
+        try:
+            await self._queue.settle(settlement)
+        except StorageError as error:
+            _log.error("what became of %s cannot be written yet: %s", settlement.mail, error)
+            await _set_within(self._ending, _AGAIN)
 
     async def _give_back(self, leased: Leased) -> None:
         """There is no room for it now; it comes back with its turn."""
@@ -269,6 +263,15 @@ class Carrier:
     def _ended(self, mail: Mail) -> None:
         self._backlog.ended(mail)
         self._pump()
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for an event, at most that long; whether it is set."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
 
 
 class _Slot:

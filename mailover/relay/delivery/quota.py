@@ -1,11 +1,10 @@
 """How many recipients each provider took today, over all relays on one store: what keeps us below a daily quota."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 
 from mailover.core.hours import quota_day
-from mailover.storage.mail import MailQueue
+from mailover.relay.writing import QueueWriter
 
 _Counts = dict[tuple[str, date], int]
 
@@ -13,7 +12,7 @@ _Counts = dict[tuple[str, date], int]
 class Quota:
     """Counted in memory, for one event loop; `exchange` with the store from time to time."""
 
-    def __init__(self, queue: MailQueue, now: Callable[[], datetime]) -> None:
+    def __init__(self, queue: QueueWriter, now: Callable[[], datetime]) -> None:
         """Nothing is known before the first `exchange`."""
         self._queue = queue
         self._now = now
@@ -36,19 +35,16 @@ class Quota:
         return self._stored.get(key, 0) + self._added.get(key, 0)
 
     async def exchange(self) -> None:
-        """Add to the store what was counted here, and learn what others counted. Raises StorageError, losing nothing.
-
-        What is counted meanwhile stays for the next time.
-        """
+        """Add to the store what was counted here, and learn what others counted. Raises StorageError; nothing is lost."""
         telling, days = dict(self._added), {self._day(name) for name in self._resets}
         for day in {day for _, day in telling}:
             counts = {name: number for (name, on), number in telling.items() if on == day}
-            await asyncio.to_thread(self._queue.use, day, counts)
             for name, number in counts.items():
                 self._stored[name, day] = self._stored.get((name, day), 0) + number
                 self._added[name, day] -= number
+            await self._queue.use(day, counts)  # what cannot be written now is owed
         self._added = {key: number for key, number in self._added.items() if number}
-        stored = {day: await asyncio.to_thread(self._queue.used, day) for day in days}
+        stored = await self._queue.ask(lambda: {day: self._queue.queue.used(day) for day in days})
         self._stored = {(name, day): number for day, used in stored.items() for name, number in used.items()}
 
     def _day(self, provider: str) -> date:
