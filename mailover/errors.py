@@ -5,6 +5,7 @@ MailoverError
 ├── RefusedError       an operator's command cannot be carried out, and why
 ├── NotFoundError      no provider, stream, incident of that name
 ├── StorageError       the store could not be read or written
+│   ├── StorageFullError       there is no room left for it
 │   └── VersionConflictError   somebody else decided first; load and decide again
 ├── UnavailableError   nothing is there that could do it now
 └── UnreachableError   the agent's API did not answer (CLI)
@@ -34,6 +35,10 @@ class NotFoundError(MailoverError):
 
 class StorageError(MailoverError):
     """The store could not be read or written."""
+
+
+class StorageFullError(StorageError):
+    """The store has no room left; what is there can be read."""
 
 
 class VersionConflictError(StorageError):

@@ -5,9 +5,10 @@ Shape only; nothing connects here.
 
 from pathlib import Path
 
-from pydantic import ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from mailover.config.fields import Address, Listen, ReadableFile, Table
+from mailover.config.fields import Address, EhloName, Listen, Name, ReadableFile, Table
+from mailover.config.intake import LimitsSettings, ListenerSettings, ListenTls
 
 
 class RelaySettings(Table):
@@ -15,10 +16,22 @@ class RelaySettings(Table):
 
     listen: Listen = Address(host="127.0.0.1", port=2525)
     """Where the relay listens; other than loopback needs a certificate and tokens with scope send."""
+    tls: ListenTls = ListenTls.STARTTLS
+    """How the certificate is used: offered by STARTTLS, or TLS from the first byte."""
     certificate_file: ReadableFile | None = None
     """PEM file with the relay's certificate chain."""
     key_file: ReadableFile | None = None
     """PEM file with the certificate's key."""
+    require_login: bool = False
+    """Whether clients log in on loopback too; elsewhere they always do."""
+    hostname: EhloName = "mailover"
+    """What the relay calls itself in its greeting and in Received; never asked from DNS."""
+    trace_clients: bool = False
+    """Whether Received names the client's address and what it called itself."""
+    limits: LimitsSettings = LimitsSettings()
+    """What clients may take of the relay."""
+    listeners: dict[Name, ListenerSettings] = Field(default_factory=dict)
+    """More places where it listens."""
 
     @field_validator("key_file")
     @classmethod

@@ -3,6 +3,7 @@
 Foreign exceptions become StorageError at this edge. No table is named here.
 """
 
+import errno
 import os
 import sqlite3
 import threading
@@ -15,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from mailover.errors import StorageError
+from mailover.errors import StorageError, StorageFullError
 from mailover.storage.presence import Presence
 
 _PATIENCE = 5
@@ -35,6 +36,8 @@ _POSTGRESQL_SETTINGS = (
     f"SET idle_in_transaction_session_timeout = '{2 * _PATIENCE}s'",
     "SET synchronous_commit = on",
 )
+_DISK_FULL = "53100"
+"""PostgreSQL's word for it."""
 _LOCKED = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _CONNECT_ARGUMENTS: Mapping[str, dict[str, Any]] = {
     "sqlite": {},
@@ -241,7 +244,15 @@ def _translated(done: str) -> Iterator[None]:
     try:
         yield
     except (sa.exc.SQLAlchemyError, sqlite3.Error, OSError, UnicodeError) as error:
-        raise StorageError(f"the store could not be {done}: {_reason(error)}") from error
+        kind = StorageFullError if _is_full(error) else StorageError
+        raise kind(f"the store could not be {done}: {_reason(error)}") from error
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether it is the room that is lacking."""
+    if isinstance(error, sa.exc.DBAPIError):
+        return _code(error) == sqlite3.SQLITE_FULL or getattr(error.orig, "sqlstate", "") == _DISK_FULL
+    return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
 def _reason(error: Exception) -> str:
