@@ -12,9 +12,11 @@ from mailover.core import (
     hearing,
     judging,
     operators,
+    postponing,
     rehearsing,
     reports,
     round_trips,
+    selections,
     settling,
     sight,
     trials,
@@ -30,6 +32,7 @@ from mailover.core.observations import (
     DnsVerdict,
     MailboxSeen,
     Observation,
+    OrderWanted,
     Overdue,
     ProbeKind,
     Purpose,
@@ -40,7 +43,17 @@ from mailover.core.policy import Policy
 
 __all__ = ["Decision", "Heard", "ProbeOrder", "decide", "may_probe", "may_rehearse"]
 
-Heard = Observation | Overdue | ReferenceSeen | MailboxSeen | StoreSeen | DnsVerdict | AgentStarted | AgentResumed
+Heard = (
+    Observation
+    | Overdue
+    | ReferenceSeen
+    | MailboxSeen
+    | StoreSeen
+    | DnsVerdict
+    | OrderWanted
+    | AgentStarted
+    | AgentResumed
+)
 
 
 def decide(fleet: Fleet, heard: Sequence[Heard | Command], policy: Policy, now: datetime) -> Decision:
@@ -55,7 +68,7 @@ def decide(fleet: Fleet, heard: Sequence[Heard | Command], policy: Policy, now: 
     for name, breaker in list(draft.breakers.items()):
         if breaker is not fleet.breakers.get(name) or breaker.runs or breaker.verification is not None:
             _judge(draft, name)
-    for stream in policy.streams.values():
+    for stream in postponing.in_turn(policy):
         flags.settle(draft, stream)
     _hasten_trials(draft)
     warnings.warn(draft, heard)
@@ -92,6 +105,8 @@ def _hear(draft: Draft, item: Heard | Command) -> None:
             _hear_store(draft, item)
         case DnsVerdict():
             dns_watch.hear(draft, item)
+        case OrderWanted():
+            selections.hear(draft, item)
         case AgentStarted():
             _start(draft)
         case AgentResumed():

@@ -12,6 +12,7 @@ from mailover.core.breaker import Breaker
 from mailover.core.events import Event, EventType, Severity
 from mailover.core.fleet import Fleet, Incident, StreamState
 from mailover.core.observations import FailureKind, ProbeKind, Purpose
+from mailover.core.orders import order_of
 from mailover.core.policy import Policy
 from mailover.core.providers import Provider
 
@@ -74,14 +75,8 @@ class Draft:
         return state
 
     def order_of(self, stream: str) -> tuple[str, ...]:
-        """The stream's order now: the operator's, else that of its peak hours, else the config's."""
-        state, configured = self.streams[stream], self.policy.streams[stream]
-        if state.order is not None:
-            return state.order
-        for peak in configured.peak_hours:
-            if peak.covers(self.now):
-                return peak.providers
-        return configured.providers
+        """The stream's order now."""
+        return order_of(self.streams[stream], self.policy.streams[stream], self.now)
 
     def provider(self, name: str) -> Provider:
         """A provider as configured."""

@@ -1,33 +1,22 @@
 """What the flag of each stream says: the first eligible provider in order, unless pinned, blind or exhausted."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 
 from mailover.core import telling
 from mailover.core.breaker import Breaker
+from mailover.core.choice import Choice
 from mailover.core.draft import Draft
 from mailover.core.events import EventType, Severity, rfc3339
 from mailover.core.fleet import Flag, Mode, StreamState, account
+from mailover.core.postponing import postpone
 from mailover.core.providers import Failback, Stream, StreamMode, WhenExhausted
 from mailover.core.sentences import listed, percent
 
 _MOST_NAMED = 3
 """Providers in one sentence; more are only counted."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """What a stream's flag is to say."""
-
-    provider: str | None
-    mode: Mode
-    because: str
-    fallbacks: tuple[str, ...] = ()
-    weights: Mapping[str, float] = field(default_factory=dict)
-    sending: bool = True
-    leaving_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +47,7 @@ def settle(draft: Draft, stream: Stream) -> None:
     """Bring one stream's flag up to date, and say what changed."""
     state = _expire(draft, stream)
     who = candidates(draft, stream)
-    choice = _choose(draft, stream, state, who)
+    choice = postpone(draft, stream, _choose(draft, stream, state, who))
     flag = _flag(draft, state, choice)
     exhausted = choice.mode is Mode.EXHAUSTED
     since = state.exhausted_since

@@ -93,6 +93,9 @@ class StreamState:
     """The config's order when an override was last compared with it."""
     order: tuple[str, ...] | None = None
     """The operator's order, None for the config's."""
+    selected: tuple[str, ...] = ()
+    """What the stream's selector wants, best first; empty: it has nothing to say."""
+    selected_at: datetime | None = None
     pin: Pin | None = None
     failback_paused_until: datetime | None = None
     leaving_since: datetime | None = None

@@ -259,6 +259,15 @@ class StoreSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderWanted:
+    """What a stream's selector wants, best first; empty when it has nothing to say, or failed."""
+
+    stream: str
+    providers: tuple[str, ...] = ()
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DnsVerdict:
     """What the DNS checks say of a provider: `both`, `dkim_only`, `spf_only`, `none`, `unknown`."""
 

@@ -49,5 +49,7 @@ def _settle_streams(draft: Draft) -> None:
             state = draft.put_stream(replace(state, configured_order=stream.providers, order=None))
         if state.order is not None and any(p not in policy.providers for p in state.order):
             state = draft.put_stream(replace(state, order=None))
+        if state.selected and not stream.mail.selector:
+            state = draft.put_stream(replace(state, selected=(), selected_at=None))
         if state.pin is not None and state.pin.provider not in policy.providers:
             flags.end_pin(draft, state, f"the pin of {name} ended: the config has no {state.pin.provider} any more")

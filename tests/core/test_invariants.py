@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from mailover.core.breaker import Breaker, BreakerState
+from mailover.core.carriage import Geography, StreamMail
 from mailover.core.commands import (
     Command,
     DisableProvider,
@@ -32,6 +33,7 @@ from mailover.core.observations import (
     FailureKind,
     MailboxSeen,
     Observation,
+    OrderWanted,
     Overdue,
     Owner,
     ProbeKind,
@@ -41,13 +43,16 @@ from mailover.core.observations import (
     StoreSeen,
 )
 from mailover.core.operators import refusal
+from mailover.core.orders import order_of
 from mailover.core.policy import ReportPolicy
 from mailover.core.providers import Failback, Stream, StreamMode, WhenExhausted
+from mailover.core.routing import Letter, Spent, route
 from mailover.storage import codec
 
 from .story import START, policy_of
 
 NAMES = "abcd"
+ONLY_C_OR_D = Geography(suffixes=(".eu",), providers=frozenset("cd"), only=True)
 providers = st.sampled_from(NAMES)
 spans = st.sampled_from([0.0, 0.05, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 3600.0, 90000.0])
 innocent = [kind for kind in FailureKind if kind.owner in {Owner.NOBODY, Owner.LOCAL}]
@@ -75,6 +80,8 @@ class Deciding(RuleBasedStateMachine):
         shadow=st.sampled_from(["", "b"]),
         round_trip=st.booleans(),
         successes=st.sampled_from([1, 2]),
+        postpone=st.booleans(),
+        warm_share=st.sampled_from([0.0, 0.2]),
     )
     def begin(  # noqa: PLR0917 - hypothesis passes each drawn value by name
         self,
@@ -85,6 +92,8 @@ class Deciding(RuleBasedStateMachine):
         shadow: str,
         round_trip: bool,
         successes: int,
+        postpone: bool,
+        warm_share: float,
     ) -> None:
         policy = policy_of(
             NAMES,
@@ -94,7 +103,8 @@ class Deciding(RuleBasedStateMachine):
             when_exhausted=exhausted,
             require_dns=require_dns,
         )
-        bulk = Stream(name="bulk", providers=("d", "c"), mode=mode)
+        asked = StreamMail(postpone=postpone, warm_share=warm_share, geography=(ONLY_C_OR_D,), selector="any")
+        bulk = Stream(name="bulk", providers=("d", "c", "a"), mode=mode, mail=asked)
         self.policy = replace(
             policy,
             streams={**policy.streams, "bulk": bulk},
@@ -209,6 +219,10 @@ class Deciding(RuleBasedStateMachine):
     def the_dns_is_seen(self, provider: str, verdict: str) -> None:
         self.decide(DnsVerdict(provider=provider, verdict=verdict, at=self.now))
 
+    @rule(stream=st.sampled_from(["mail", "bulk", "gone"]), wanted=st.lists(st.sampled_from("abcdz"), max_size=5))
+    def a_selector_wishes(self, stream: str, wanted: list[str]) -> None:
+        self.decide(OrderWanted(stream=stream, providers=tuple(wanted), at=self.now))
+
     @rule(resumed=st.booleans(), span=spans)
     def the_agent_was_away(self, resumed: bool, span: float) -> None:
         since, self.now = self.now, self.now + timedelta(seconds=span)
@@ -280,6 +294,31 @@ class Deciding(RuleBasedStateMachine):
             assert all(self.lets_through(name) for name in flag.fallbacks)
 
     @invariant()
+    def a_stream_that_can_wait_waits_exactly_while_another_uses_its_backups(self) -> None:
+        flag, other = self.fleet.streams["bulk"].flag, self.fleet.streams["mail"].flag
+        if flag.provider is None or flag.mode in {Mode.PINNED, Mode.BLIND}:
+            return
+        can_wait = self.policy.streams["bulk"].mail.postpone
+        assert flag.sending != (can_wait and other.mode in {Mode.FAILOVER, Mode.EXHAUSTED})
+
+    @invariant()
+    def a_message_goes_where_it_may_and_a_stream_that_sends_has_a_way(self) -> None:
+        spent = {"a": Spent(closed_to_us=True), "c": Spent(today=10**6)}
+        for name, state in self.fleet.streams.items():
+            for recipient in ("x@example.com", "x@example.eu", ""):
+                letter = Letter(stream=name, recipient=recipient)
+                way = route(self.fleet, self.policy, letter, self.now, spent, wanted=("a", "z", "d"))
+                assert way.because
+                assert all(self.fleet.breakers[provider].enabled for provider in way.providers)
+                assert len(set(way.providers)) == len(way.providers)
+                if recipient.endswith(".eu") and name == "bulk":
+                    assert set(way.providers) <= set("cd")
+                else:
+                    assert bool(way.providers) == state.flag.sending
+                if not way.providers and not way.test:
+                    assert way.waiting_for or way.wake_at
+
+    @invariant()
     def a_pin_holds(self) -> None:
         for state in self.fleet.streams.values():
             if state.pin is not None:
@@ -291,7 +330,7 @@ class Deciding(RuleBasedStateMachine):
         for name, state in self.fleet.streams.items():
             if state.flag.mode in {Mode.PINNED, Mode.BLIND} or state.flag.provider is None:
                 continue
-            order = state.order or self.policy.streams[name].providers
+            order = order_of(state, self.policy.streams[name], self.now)
             ready = [n for n in order if self.lets_through(n) and self.is_ready(name, self.fleet.breakers[n])]
             if ready:
                 assert self.lets_through(state.flag.provider)
