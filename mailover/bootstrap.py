@@ -31,17 +31,22 @@ from mailover.config import Settings
 from mailover.config.dns import Also as AlsoSetting
 from mailover.config.dns_needs import provider_needs, sender_domains
 from mailover.config.mapping import credentials, endpoint, next_credentials, policy, retention
+from mailover.config.outlets import Scope
 from mailover.config.watching import ImapSettings, MailboxKind, RoundTripSettings
 from mailover.core.decide import Decision
 from mailover.core.events import Severity
 from mailover.errors import ConfigError
 from mailover.process import Supervisor, only_one
+from mailover.relay.figures import Figures
+from mailover.relay.life import Relay
+from mailover.relay.running import Ground
 from mailover.resolve import Resolver
 from mailover.secrets import mask
 from mailover.service import Service, Snapshot
 from mailover.smtp import Credentials, Endpoint
 from mailover.storage.roster import Roster
 from mailover.storage.sql import SqlStore, open_store
+from webhooks import metrics
 from webhooks.app import create_app
 from webhooks.auth import Gate, Token, token
 from webhooks.server import ApiServer
@@ -183,6 +188,7 @@ class House:
         sender = HookSender(source, clock, Poster(resolver=resolver(settings)))
         self._hooks = HookPool(self._roster, sender, clock)
         self._dead_man = assembly.dead_man(settings, clock)
+        self.relay = self._relay(settings, Figures(app.extensions[metrics.EXTENSION]))
         self.api = ApiServer(app, listen.host, listen.port)
         self.service.listen(self._hear_decision)
 
@@ -194,6 +200,8 @@ class House:
                 if reread is not None:
                     signal.signal(signal.SIGHUP, lambda *_: self._reload_aside(reread))
                 _log.info("the API answers at %s", self.api.url)
+                if self.relay is not None:
+                    _log.info("mail is taken at port %s", ", ".join(str(port) for port in self.relay.ports))
                 self._supervisor.ready(f"the API answers at {self.api.url}")
                 self.api.run()
         finally:
@@ -218,6 +226,8 @@ class House:
         ):
             if was != wanted:
                 raise ConfigError([f"{key}: cannot change while mailover runs; restart it"])
+        if (self._settings.relay is None) != (settings.relay is None):
+            raise ConfigError(["relay: cannot be added or left out while mailover runs; restart it"])
         couriers = assembly.couriers(settings, self.store, self._clock)
         self.agent.stop()
         try:
@@ -233,11 +243,25 @@ class House:
         self._gate.use(_tokens(settings))
         self.service.keep = retention(settings)
         self.service.reload(policy(settings), settings.default_stream)
+        if self.relay is not None and settings.relay is not None:
+            self.relay.reload(settings, settings.relay)
         self.dispatcher.stop()
         self.dispatcher = Dispatcher(couriers)
         self.dispatcher.start()
         self._roster.use(assembly.hooks(settings), settings.server.webhook_allow)
         self._ping_from_now(assembly.dead_man(settings, self._clock))
+
+    def _relay(self, settings: Settings, figures: Figures) -> Relay | None:
+        if settings.relay is None:
+            return None
+        ground = Ground(
+            service=self.service,
+            queue=self.store.mail,
+            sender_of=lambda secret: self._gate.holder(secret, Scope.SEND),
+            figures=figures,
+            keep=lambda: self.service.keep.history,
+        )
+        return Relay(settings, settings.relay, ground)
 
     def _agent(self, settings: Settings) -> Agent:
         looked_at = watched(settings, resolver(settings), self._clock.now)
@@ -274,10 +298,14 @@ class House:
         self.service.start()
         self.dispatcher.start()
         self._hooks.start()
+        if self.relay is not None:
+            self.relay.start()
 
     def _stop_watching(self) -> None:
         with self._reloading:
             self._stopped = True
+        if self.relay is not None:
+            self.relay.stop()
         self.agent.stop()
         self.service.stop()
         self._ping_from_now(None)

@@ -94,6 +94,11 @@ class Gate:
             return
         self._stored = tuple(_as_token(each) for each in found)
 
+    def holder(self, secret: str, scope: Scope) -> str | None:
+        """Whose token this is, if it has that scope; for who logs in elsewhere with it, as at the relay."""
+        held = self._find(secret)
+        return held.name if held is not None and scope in held.scopes else None
+
     def admit(self, method: str, path: str, headers: Mapping[str, str]) -> Caller | Answer:
         """The caller, or the answer that turns it away. `headers` have lower-case names."""
         scope = scope_of(method, path)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from mailover.config.delivery import DeliverySettings
 from mailover.config.fields import Address, EhloName, Listen, Name, ReadableFile, Table
 from mailover.config.intake import LimitsSettings, ListenerSettings, ListenTls
 
@@ -30,6 +31,8 @@ class RelaySettings(Table):
     """Whether Received names the client's address and what it called itself."""
     limits: LimitsSettings = LimitsSettings()
     """What clients may take of the relay."""
+    delivery: DeliverySettings = DeliverySettings()
+    """How mail is carried to the providers."""
     listeners: dict[Name, ListenerSettings] = Field(default_factory=dict)
     """More places where it listens."""
 

@@ -17,7 +17,6 @@ from mailover.core.mail import Fate, Mail, Recipient, Suppression
 from mailover.core.observations import Observation
 from mailover.core.providers import Tls
 from mailover.core.routing import Letter, Route
-from mailover.errors import NotFoundError
 from mailover.relay.delivery.accounts import Account, Haste
 from mailover.relay.delivery.attempt import Attempt
 from mailover.relay.delivery.carrier import Carrier
@@ -45,6 +44,7 @@ class Delivery:
         self.clock = clock
         self.heard: list[Observation] = []
         self.attempts: list[Attempt] = []
+        self.expired: list[tuple[str, int]] = []
         self.remembered: list[Suppression] = []
         self.route: Callable[[Letter], Route] = lambda _: Route(providers=tuple(pools), because="as configured")
         self.terms = mail
@@ -55,12 +55,14 @@ class Delivery:
     def means(self, haste: Haste, patience: Patience) -> Means:
         return Means(
             pools=lambda: self.pools,
-            route=lambda letter: self.route(letter),
+            route=lambda letter: self.route(letter),  # noqa: PLW0108 - tests change the route
             dress=lambda mail, _provider, content: (mail.sender, content),
             terms=lambda _: self.terms,
             now=self.clock.now,
             dice=lambda: 0.5,
             tell=self._tell,
+            expired=lambda stream, copies: self.expired.append((stream, copies)),
+            suppressed=self.writer.suppressed,
             remember=self.remembered.extend,
             haste=haste,
             patience=patience,
@@ -154,7 +156,3 @@ async def delivering(
 def account_of(provider: StandIn, **account: object) -> Account:
     endpoint = Endpoint(host="127.0.0.1", port=provider.port, tls=Tls.NONE)
     return Account(provider=provider.name, endpoint=endpoint, **account)  # type: ignore[arg-type]
-
-
-def no_such_stream(letter: Letter) -> Route:
-    raise NotFoundError(f"no stream is called {letter.stream!r}")

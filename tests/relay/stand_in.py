@@ -17,7 +17,8 @@ CLOSE = "close"
 """It hangs up."""
 
 Says = str | Callable[[str], str]
-_USUAL = {"banner": "220 stand-in ESMTP", "mail": "250 fine", "rcpt": "250 fine", "data": "354 go on", "dot": "250 taken"}
+_USUAL = {"banner": "220 stand-in ESMTP", "data": "354 go on", "dot": "250 taken"}
+_OFFERS = ("PIPELINING", "8BITMIME", "SIZE 0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,7 @@ class Got:
 class StandIn:
     """An async context manager; `port` is kept while it refuses connections."""
 
-    def __init__(self, name: str = "stand-in", *, offers: tuple[str, ...] = ("PIPELINING", "8BITMIME", "SIZE 0")) -> None:
+    def __init__(self, name: str = "stand-in", *, offers: tuple[str, ...] = _OFFERS) -> None:
         self.name = name
         self.offers = offers
         self.port = 0
@@ -79,7 +80,7 @@ class StandIn:
 
     async def __aexit__(self, *_: object) -> None:
         await self.refuse()
-        while self.open:
+        while self.open:  # noqa: ASYNC110 - it ends soon
             await asyncio.sleep(0.01)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -101,29 +102,33 @@ class StandIn:
         sender, recipients = "", list[str]()
         while line := (await reader.readuntil(b"\r\n")).decode().strip():
             verb = line.partition(" ")[0].lower()
-            if verb == "quit":
-                writer.write(b"221 bye\r\n")
-                return
             said = await self._say(verb, line, writer, reader)
-            if not said:
+            if not said or verb == "quit":
                 return
             if verb == "mail":
                 sender, recipients = _address(line), []
-            if verb == "rcpt" and said.startswith("2"):
+            elif verb == "rcpt" and said.startswith("2"):
                 recipients.append(_address(line))
-            if verb == "data" and said.startswith("354"):
-                if self._says.get("body") == CLOSE:
-                    await reader.readuntil(b"\r\n")
+            elif verb == "data" and said.startswith("354"):
+                content = await self._taken(line, reader, writer)
+                if content is None:
                     return
-                content = await self._body(reader)
-                if self.pause:
-                    await asyncio.sleep(self.pause)
-                told = await self._say("dot", line, writer, reader)
-                if told.startswith("2"):
+                if content:
                     got = Got(sender=sender, recipients=tuple(recipients), content=content, at=time.monotonic())
                     self.got.append(got)
-                elif not told:
-                    return
+
+    async def _taken(self, line: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes | None:
+        """A message that was taken, empty for one that was refused; None when the dialogue ends here."""
+        if self._says.get("body") == CLOSE:
+            await reader.readuntil(b"\r\n")
+            return None
+        content = await self._body(reader)
+        if self.pause:
+            await asyncio.sleep(self.pause)
+        told = await self._say("dot", line, writer, reader)
+        if not told:
+            return None
+        return content if told.startswith("2") else b""
 
     async def _body(self, reader: asyncio.StreamReader) -> bytes:
         content = await reader.readuntil(b"\r\n.\r\n")

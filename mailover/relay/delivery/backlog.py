@@ -14,7 +14,9 @@ from mailover.core.mail import Leased, Mail
 _SHARE = 0.75
 """Of the slots: as many may be one stream's, so that one whose providers are slow leaves room for the others."""
 _LESSER_SHARE = 0.5
-"""Of the slots: as many may have all messages together that are not of the first priority."""
+"""Of the slots: as many may have all messages together that can wait."""
+_CAN_WAIT_FROM = 5
+"""The priority from which a message is one that can wait: 3 is usual, 6 that of a stream that is postponed."""
 
 _Entry = tuple[int, datetime, int, Leased]
 
@@ -40,7 +42,7 @@ class Backlog:
         """Messages that were not begun."""
         self.under_way = 0
         self._lesser = 0
-        """Of these, how many are not of the first priority."""
+        """Of these, how many can wait."""
         self.bytes = 0
         """Of all contents in memory, those under way too."""
 
@@ -119,11 +121,11 @@ class Backlog:
     def _count(self, mail: Mail, change: int) -> None:
         self._streams[mail.stream].under_way += change
         self.under_way += change
-        self._lesser += change * (mail.priority > 0)
+        self._lesser += change * (mail.priority >= _CAN_WAIT_FROM)
 
     def _may_begin(self, queue: _Queue, now: float) -> bool:
         if not queue.entries or queue.blocked_until > now:
             return False
-        if queue.entries[0][0] > 0 and self._lesser >= max(1, self._slots * _LESSER_SHARE):
+        if queue.entries[0][0] >= _CAN_WAIT_FROM and self._lesser >= max(1, self._slots * _LESSER_SHARE):
             return False
         return len(self._streams) == 1 or queue.under_way < self._slots * _SHARE

@@ -52,6 +52,7 @@ class Carrier:
         """`lease` is how long the queue leaves a mail to us without a renewal."""
         self._queue = queue
         self._means = means
+        self._paused: Collection[str] = ()
         self._backlog = Backlog(most_bytes=most_bytes, most=_MOST, slots=slots)
         self._leases = Leases(lease.total_seconds())
         self._tasks: set[asyncio.Task[None]] = set()
@@ -68,18 +69,26 @@ class Carrier:
         self._leases.hold(mail.id, time.monotonic())
         most, most_bytes = self._backlog.room()
         leased = Leased(mail=mail, content=content)
-        if self._stopping or not most or mail.size > most_bytes:
+        if self._stopping or mail.stream in self._paused or not most or mail.size > most_bytes:
             self._begin(self._give_back(leased))
             return
         self._backlog.add(leased)
         self._pump()
 
-    async def recovered(self, providers: Collection[str]) -> None:
-        """These work again: what waits for them is due now, and begins slowly."""
-        for name in providers:
+    def use(self, means: Means) -> None:
+        """Begin no round by other means from now on."""
+        self._means = means
+        self.look()
+
+    def pause(self, streams: Collection[str]) -> None:
+        """Begin no mail of these streams, and of all others again."""
+        self._paused = streams
+
+    async def hasten(self, providers: Collection[str], *, recovered: bool) -> None:
+        """What waits for these is due now. Those that are back from an outage begin slowly."""
+        for name in providers if recovered else ():
             if (pool := self._means.pools().get(name)) is not None:
                 pool.recovered()
-        self._backlog.unblock()
         try:
             number = await self._queue.hasten(providers)
         except StorageError as error:
@@ -87,8 +96,7 @@ class Carrier:
             number = 0
         if number:
             _log.info("%d mails that waited are tried now", number)
-        self._poked.set()
-        self._pump()
+        self.look()
 
     def look(self) -> None:
         """Something may have become due."""
@@ -198,7 +206,11 @@ class Carrier:
         mail = leased.mail
         slot = _Slot(lambda: self._ended(mail))
         try:
-            came_to = await self._round(leased, slot) if await self._is_ours(mail) else None
+            came_to: Settlement | float | None = None
+            if mail.stream in self._paused:
+                came_to = Settlement(mail=mail.id, counted=False)
+            elif await self._is_ours(mail):
+                came_to = await self._round(leased, slot)
             if isinstance(came_to, float):
                 self._backlog.put_back(leased, time.monotonic() + came_to)
                 return

@@ -92,6 +92,11 @@ class Copies:
         self.settle(hopeless, Fate.FAILED)
         return [address for address in addresses if address not in hopeless]
 
+    @property
+    def pending(self) -> Sequence[Recipient]:
+        """Those that nothing was decided about."""
+        return [each for each in self._changed.values() if not each.fate.settled]
+
     def failure_of(self, address: str) -> Failure | None:
         """What its last attempt met."""
         return self._changed[address].failure

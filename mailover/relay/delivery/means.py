@@ -1,6 +1,6 @@
 """What a round works with: the pools, the route, the sender's identity, and where its outcomes go. Values and types."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from mailover.relay.delivery.attempt import Attempt
 from mailover.relay.delivery.pool import Pool
 
 Router = Callable[[Letter], Route]
-"""The route of one message now. Raises NotFoundError for a stream that the config does not have any more."""
+"""The route of one message now."""
 
 Dress = Callable[[Mail, str, bytes], tuple[str, bytes]]
 """The envelope's sender and the content as this provider wants them."""
@@ -42,6 +42,10 @@ class Means:
     """From 0 to 1."""
     tell: Callable[[Mail, Attempt, Sequence[str]], None]
     """Hears of each attempt, and of the recipients it was for."""
+    expired: Callable[[str, int], None]
+    """Hears of a stream's copies that nobody took in time."""
+    suppressed: Callable[[Collection[str]], Awaitable[Collection[str]]]
+    """Those among these addresses that get no mail, in lower case."""
     remember: Callable[[Sequence[Suppression]], None]
     """Keeps addresses from getting mail again."""
     haste: Haste = field(default_factory=Haste)

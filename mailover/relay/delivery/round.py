@@ -12,7 +12,6 @@ from mailover.core import retry
 from mailover.core.mail import Fate, Leased, Settlement
 from mailover.core.routing import Letter, Route
 from mailover.core.sentences import failure_words, listed
-from mailover.errors import NotFoundError
 from mailover.relay.delivery.attempt import Attempt, attempt
 from mailover.relay.delivery.copies import Copies, Left, Reason
 from mailover.relay.delivery.means import Means
@@ -53,6 +52,7 @@ class Round:
 
     async def run(self) -> Settlement | float:
         """What it came to; a number when nobody could be tried: the seconds after which to try again."""
+        await self._leave_out_suppressed()
         for route, addresses in self._routes():
             await self._carry(route, addresses)
         if self._copies.suppressions:
@@ -65,22 +65,26 @@ class Round:
 
     # -- where to ---------------------------------------------------------------------------------------------------
 
+    async def _leave_out_suppressed(self) -> None:
+        if not self._means.terms(self._mail.stream).suppress:
+            return
+        pending = [each.address for each in self._copies.pending]
+        unwanted = await self._means.suppressed(pending)
+        self._copies.settle([each for each in pending if each.lower() in unwanted], Fate.SUPPRESSED)
+
     def _routes(self) -> Iterable[tuple[Route, list[str]]]:
         """The pending recipients by the route they share."""
         groups: dict[tuple[object, ...], tuple[Route, list[str]]] = {}
-        for recipient in self._mail.pending:
+        for recipient in self._copies.pending:
             routine = self._mail.attempts == 0
             letter = Letter(stream=self._mail.stream, recipient=recipient.address, key=self._mail.id, routine=routine)
-            try:
-                route = self._means.route(letter)
-            except NotFoundError as error:
-                route = Route(providers=(), because=str(error))
+            route = self._means.route(letter)
             groups.setdefault((route.providers, route.because), (route, []))[1].append(recipient.address)
         return groups.values()
 
     async def _carry(self, route: Route, addresses: list[str]) -> None:
         if self._expired:
-            self._copies.settle(addresses, Fate.EXPIRED)
+            self._expire(addresses)
         elif route.test:
             log_headers(self._mail, self._content, route.because)
             self._copies.settle(addresses, Fate.LOGGED)
@@ -104,7 +108,7 @@ class Round:
         if pools:
             left = self._copies.give_up_unfit(left, len(pools))
         if left and self._expired:
-            self._copies.settle(left, Fate.EXPIRED)
+            self._expire(left)
         elif left and tried:
             self._put_off(left, tried, pools)
         elif left:
@@ -123,6 +127,10 @@ class Round:
 
     def _wait(self, because: str, pause: timedelta, waiting_for: str = "") -> None:
         self._copies.wait(Reason(because=because, due_at=self._means.now() + pause, waiting_for=waiting_for))
+
+    def _expire(self, addresses: Sequence[str]) -> None:
+        self._copies.settle(addresses, Fate.EXPIRED)
+        self._means.expired(self._mail.stream, len(addresses))
 
     @property
     def _expired(self) -> bool:
