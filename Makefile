@@ -31,6 +31,7 @@ lint: $(STAMP) ## ruff, mypy --strict, import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy docs/clients/python/mailover_client.py
 	@$(BIN)/lint-imports
 
 fmt: $(STAMP) ## format and mend what can be mended

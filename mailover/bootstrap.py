@@ -6,6 +6,7 @@ import secrets
 import signal
 import threading
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from agent.dns_watch import DnsWatched
 from agent.loop import Agent, Rhythm, Watched
@@ -50,6 +51,9 @@ from webhooks import metrics
 from webhooks.app import create_app
 from webhooks.auth import Gate, Token, token
 from webhooks.server import ApiServer
+
+if TYPE_CHECKING:
+    from mailover.alerts.slack_inlet import SlackInlet
 
 _log = logging.getLogger("mailover.bootstrap")
 _events = logging.getLogger("mailover.events")
@@ -182,7 +186,10 @@ class House:
             source=source,
             mask=lambda text: _masked(self._settings, text),
             roster=self._roster,
+            slack=self._hear_slack,
+            adapters=lambda: self._settings.adapters,
         )
+        self._slack = assembly.slack_inlet(settings, self.service)
         self.agent = self._agent(settings)
         self.dispatcher = Dispatcher(assembly.couriers(settings, store, clock))
         sender = HookSender(source, clock, Poster(resolver=resolver(settings)))
@@ -249,6 +256,7 @@ class House:
         self.dispatcher = Dispatcher(couriers)
         self.dispatcher.start()
         self._roster.use(assembly.hooks(settings), settings.server.webhook_allow)
+        self._hear_slack_by(assembly.slack_inlet(settings, self.service))
         self._ping_from_now(assembly.dead_man(settings, self._clock))
 
     def _relay(self, settings: Settings, figures: Figures) -> Relay | None:
@@ -257,7 +265,7 @@ class House:
         ground = Ground(
             service=self.service,
             queue=self.store.mail,
-            sender_of=lambda secret: self._gate.holder(secret, Scope.SEND),
+            sender_of=lambda secret: _sender(self._gate, secret),
             figures=figures,
             keep=lambda: self.service.keep.history,
         )
@@ -298,6 +306,8 @@ class House:
         self.service.start()
         self.dispatcher.start()
         self._hooks.start()
+        if self._slack is not None:
+            self._slack.start()
         if self.relay is not None:
             self.relay.start()
 
@@ -307,6 +317,7 @@ class House:
         if self.relay is not None:
             self.relay.stop()
         self.agent.stop()
+        self._hear_slack_by(None)
         self.service.stop()
         self._ping_from_now(None)
         self.dispatcher.stop()
@@ -319,6 +330,18 @@ class House:
             before.stop()
         if dead_man is not None:
             dead_man.start()
+
+    def _hear_slack_by(self, inlet: "SlackInlet | None") -> None:
+        before, self._slack = self._slack, inlet
+        if before is not None:
+            before.stop()
+        if inlet is not None:
+            inlet.start()
+
+    def _hear_slack(self, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
+        """One request to the address of Slack's presses."""
+        inlet = self._slack
+        return inlet.hear(headers, body) if inlet is not None else (404, "Slack's presses are not taken here.")
 
     def _hear_decision(self, snapshot: Snapshot, decision: Decision) -> None:
         for event in decision.events:
@@ -352,6 +375,11 @@ def _sink_refused(error: OSError) -> ConfigError:
 
 def _tokens(settings: Settings) -> list[Token]:
     return [token(name, each.token.reveal(), each.scopes) for name, each in settings.tokens.items()]
+
+
+def _sender(gate: Gate, secret: str) -> str | None:
+    holder = gate.holder(secret, Scope.SEND)
+    return holder.name if holder is not None else None
 
 
 def _masked(settings: Settings, text: str) -> str:

@@ -117,7 +117,7 @@ class Service:
         self._mailbox: MailboxInlet | None = None
         self.dns = DnsBoard(store)
         """The latest DNS report, and who makes one on request."""
-        self.mail = MailDesk()
+        self.mail = MailDesk(store, clock)
         """Where mail is handed over to the relay."""
         self._wake_at: datetime | None = None
         self._ledger = Ledger(store, endpoints, clock.now)

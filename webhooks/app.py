@@ -15,6 +15,7 @@ from flask_openapi.openapi import OpenAPI
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
+from mailover.config.adapters import AdaptersSettings
 from mailover.errors import NotFoundError, RefusedError, StorageError, UnavailableError
 from mailover.service import Service
 from mailover.storage.roster import Roster
@@ -27,20 +28,25 @@ from webhooks import (
     health,
     incidents,
     mailbox,
+    messages,
     metrics,
     observations,
+    outbox,
     providers,
     repeats,
     reports,
+    slack,
     streams,
     subscriptions,
 )
+from webhooks.adapters import ofrep, ofrep_flask
+from webhooks.adapters.ofrep_stream import Refetches
 from webhooks.answers import problem
 from webhooks.auth import Caller, Gate
 from webhooks.bodies import BoundedRequest
 from webhooks.feed import Feed
 from webhooks.following import Follower
-from webhooks.parts import EXTENSION, Parts, parts, send
+from webhooks.parts import EXTENSION, Parts, SlackRequest, parts, send
 from webhooks.rates import Rates
 from webhooks.waiting import SEATS, WaitingRoom
 
@@ -57,7 +63,10 @@ BLUEPRINTS: tuple[APIBlueprint, ...] = (
     observations.blueprint,
     subscriptions.blueprint,
     mailbox.blueprint,
+    messages.blueprint,
+    outbox.blueprint,
     dns.blueprint,
+    slack.blueprint,
     health.blueprint,
     metrics.blueprint,
 )
@@ -70,6 +79,10 @@ _STATUS_OF: Mapping[type[Exception], int] = {
     UnavailableError: 503,
     TimeoutError: 503,
 }
+
+
+def _no_slack(_headers: Mapping[str, str], _body: bytes) -> tuple[int, str]:
+    return 404, "Slack's presses are not taken here."
 
 
 class PlainOrder(DefaultJSONProvider):
@@ -94,11 +107,14 @@ def create_app(
     seats: int = SEATS,
     rates: Rates | None = None,
     roster: Roster | None = None,
+    slack: SlackRequest = _no_slack,
+    adapters: Callable[[], AdaptersSettings] = AdaptersSettings,
 ) -> Application:
     """The application over a service. Its `Parts` follow the store in a thread until they are closed.
 
     `source` is what events name as theirs, `mask` takes secrets out of foreign text, `seats` is how many may wait,
-    `rates` how often one caller may report, `roster` has the receivers of outgoing webhooks.
+    `rates` how often one caller may report, `roster` has the receivers of outgoing webhooks, `slack` answers Slack's
+    presses, `adapters` says which of them there are at a moment.
     """
     app = Application(__name__, doc_ui=False, validation_error_callback=_invalid, static_folder=None)
     app.config.update(PROPAGATE_EXCEPTIONS=False, PROVIDE_AUTOMATIC_OPTIONS=False)
@@ -117,6 +133,9 @@ def create_app(
         roster=roster,
         source=source,
         mask=mask,
+        slack=slack,
+        adapters=adapters,
+        refetches=Refetches(service),
     )
     app.extensions[metrics.EXTENSION] = metrics.registry_of(service, lambda: room.seated)
     app.before_request(_admit)
@@ -126,6 +145,7 @@ def create_app(
     _tell_errors(app)
     for blueprint in BLUEPRINTS:
         app.register_api(blueprint)
+    ofrep_flask.install(app)
     description.install(app)
     follower.start()
     return app
@@ -133,8 +153,11 @@ def create_app(
 
 def _admit() -> Response | None:
     """Before anything else, routing included: who is it."""
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    admitted = parts().gate.admit(request.method, request.path, headers)
+    if request.path.startswith(ofrep.ROOT):
+        admitted = ofrep.admit(parts(), ofrep_flask.the_call())
+    else:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        admitted = parts().gate.admit(request.method, request.path, headers)
     if isinstance(admitted, Caller):
         g.caller = admitted
         return None
@@ -176,6 +199,7 @@ def _tell_errors(app: Application) -> None:
 
     app.register_error_handler(HTTPException, from_http)
     app.register_error_handler(Exception, from_defect)
+    app.register_error_handler(ValidationError, _invalid)
     for kind, status in _STATUS_OF.items():
         app.register_error_handler(kind, _teller(status))
 

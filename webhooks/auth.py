@@ -20,6 +20,12 @@ _log = logging.getLogger("mailover.webhooks")
 
 _LOOPBACK_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 _ORIGIN = re.compile(r"https?://([^/]+)", re.IGNORECASE)
+_NO_FORM = frozenset({JSON_TYPE, "message/rfc822"})
+"""What a web page cannot send elsewhere without asking first."""
+
+
+_OPEN = frozenset({"/healthz", "/readyz", "/v1/slack/interactive"})
+"""What needs no token: the first two tell nothing, and Slack signs what it sends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +51,10 @@ UNAUTHORIZED = problem(401, "A valid token is needed.", headers=[("WWW-Authentic
 """One answer for a missing, a wrong and a malformed token."""
 
 
+_PERSONAL = ("/v1/subscriptions", "/v1/messages", "/v1/suppressions", "/v1/recipients")
+"""What names people or holds secrets: reading it is an operator's business."""
+
+
 def new_secret() -> str:
     """A fresh token to be shown once: 256 random bits with a prefix that secret scanners can find."""
     return f"mlo_{secrets.token_urlsafe(32)}"
@@ -57,13 +67,17 @@ def token(name: str, secret: str, scopes: Iterable[str]) -> Token:
 
 def scope_of(method: str, path: str) -> Scope | None:
     """The scope a request needs, None for those that anybody may make."""
-    if path in {"/healthz", "/readyz"}:
+    if path in _OPEN:
         return None
     if path == "/metrics":
         return Scope.METRICS
     if path == "/v1/reports" or path.startswith("/v1/mailbox/"):
         return Scope.REPORT
-    if path == "/v1/subscriptions" or path.startswith("/v1/subscriptions/"):
+    if path.startswith("/ofrep/"):  # evaluating a flag is reading, though OFREP posts its context
+        return Scope.READ
+    if path == "/v1/messages" and method == "POST":
+        return Scope.SEND
+    if path.startswith(_PERSONAL):
         return Scope.OPERATE
     return Scope.READ if method in {"GET", "HEAD"} else Scope.OPERATE
 
@@ -94,11 +108,6 @@ class Gate:
             return
         self._stored = tuple(_as_token(each) for each in found)
 
-    def holder(self, secret: str, scope: Scope) -> str | None:
-        """Whose token this is, if it has that scope; for who logs in elsewhere with it, as at the relay."""
-        held = self._find(secret)
-        return held.name if held is not None and scope in held.scopes else None
-
     def admit(self, method: str, path: str, headers: Mapping[str, str]) -> Caller | Answer:
         """The caller, or the answer that turns it away. `headers` have lower-case names."""
         scope = scope_of(method, path)
@@ -115,6 +124,11 @@ class Gate:
         return problem(403, f"This needs the scope {scope}.", headers=[("WWW-Authenticate", lacking)])
 
     @property
+    def tokens(self) -> Sequence[Token]:
+        """Every token there is at this moment."""
+        return (*self._configured, *(self._stored or ()))
+
+    @property
     def _open(self) -> bool:
         """No token exists for certain, and only this machine can ask."""
         return self._loopback and not self._configured and self._stored == ()
@@ -123,7 +137,7 @@ class Gate:
         if secret is None:
             return None
         digest, found = _digest(secret), None
-        for each in (*self._configured, *(self._stored or ())):
+        for each in self.tokens:
             if hmac.compare_digest(each.sha256, digest):
                 found = each
         return found
@@ -156,6 +170,6 @@ def _foreign(method: str, headers: Mapping[str, str]) -> Answer | None:
         if found is None or found[1].lower() != host.lower():
             return problem(403, "Without tokens no other web page may ask.")
     changing = method not in {"GET", "HEAD", "DELETE"}
-    if changing and headers.get("content-type", "").partition(";")[0].strip().lower() != JSON_TYPE:
+    if changing and headers.get("content-type", "").partition(";")[0].strip().lower() not in _NO_FORM:
         return problem(415, "State-changing calls need Content-Type: application/json.")
     return None

@@ -14,6 +14,8 @@ from webhooks.answers import JSON_TYPE
 
 BODY_LIMIT = 65_536
 """Bytes."""
+MESSAGE_LIMIT = 36 * 1024 * 1024
+"""Bytes of a message that is handed over: 25 MiB, as most providers take, in base64."""
 _LONGEST_NUMBER = 30
 
 
@@ -36,25 +38,30 @@ class BoundedRequest(Request):
         return parse_object(sent)
 
     def _read_body(self) -> bytes:
-        length = self.content_length
+        length, limit = self.content_length, limit_of(self.method, self.path)
         if length is not None:
-            if length > BODY_LIMIT:
-                raise RequestEntityTooLarge(f"A body may have {BODY_LIMIT} bytes.")
+            if length > limit:
+                raise RequestEntityTooLarge(f"A body may have {limit} bytes.")
             return self.stream.read()
         if "wsgi.input_terminated" in self.environ:
-            return self._read_to_the_end()
+            return self._read_to_the_end(limit)
         if self.headers.get("Transfer-Encoding"):
             raise LengthRequired("Send Content-Length.")
         return b""
 
-    def _read_to_the_end(self) -> bytes:
+    def _read_to_the_end(self, limit: int) -> bytes:
         """A chunked body, which the server ends for us."""
         pieces = bytearray()
-        while piece := self.environ["wsgi.input"].read(BODY_LIMIT + 1 - len(pieces)):
+        while piece := self.environ["wsgi.input"].read(limit + 1 - len(pieces)):
             pieces += piece
-            if len(pieces) > BODY_LIMIT:
-                raise RequestEntityTooLarge(f"A body may have {BODY_LIMIT} bytes.")
+            if len(pieces) > limit:
+                raise RequestEntityTooLarge(f"A body may have {limit} bytes.")
         return bytes(pieces)
+
+
+def limit_of(method: str, path: str) -> int:
+    """How many bytes the body of a request may have."""
+    return MESSAGE_LIMIT if method == "POST" and path == "/v1/messages" else BODY_LIMIT
 
 
 def parse_object(sent: bytes) -> dict[str, Any]:

@@ -10,7 +10,11 @@ from flask_openapi.openapi import OpenAPI
 
 from mailover.config.outlets import Scope
 from mailover.core.events import EventType
+from webhooks import slack
+from webhooks.answers import JSON_TYPE
 from webhooks.auth import scope_of
+from webhooks.mail_asked import MessageRequest
+from webhooks.messages import MESSAGE_TYPE
 from webhooks.schemas import EventBody, Problem
 
 _PROBLEMS = {
@@ -53,6 +57,10 @@ _WAITING = [
         "schema": {"type": "string"},
     },
 ]
+_MESSAGE_TYPES = {
+    JSON_TYPE: {"schema": {"$ref": "#/components/schemas/MessageRequest"}},
+    MESSAGE_TYPE: {"schema": {"type": "string", "description": "RFC 5322 bytes; the query may give the envelope."}},
+}
 _REPEAT = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -73,7 +81,7 @@ def install(app: OpenAPI) -> None:
 
 def _completed(document: dict[str, Any]) -> dict[str, Any]:
     schemas = document["components"]["schemas"]
-    for model in (EventBody, Problem):
+    for model in (EventBody, MessageRequest, Problem):
         shape = model.model_json_schema(ref_template=OPENAPI3_REF_TEMPLATE, mode="serialization")
         schemas.update(shape.pop("$defs", {}))
         schemas[model.__name__] = shape
@@ -98,6 +106,9 @@ def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, 
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     scope = scope_of(method, path)
     operation.pop("tags", None)
+    if path == slack.PATH:
+        _complete_signed(operation)
+        return
     if scope is not None:
         operation["security"] = [{"bearer": []}, {"key": []}]
         operation["description"] = _scope_needed(scope)
@@ -112,8 +123,24 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
         parameters.extend(_WAITING)
     if method != "GET":
         parameters.append(_REPEAT)
+    if (method, path) == ("POST", "/v1/messages"):
+        operation["requestBody"] = {"required": True, "content": _MESSAGE_TYPES}
+    if path.endswith("/content"):
+        operation["responses"]["200"]["content"] = {MESSAGE_TYPE: {"schema": {"type": "string"}}}
     if path == "/v1/events":
         operation["responses"]["200"]["content"]["text/event-stream"] = {"schema": {"type": "string"}}
+
+
+def _complete_signed(operation: dict[str, Any]) -> None:
+    """What Slack calls: no token, but a signature; a form, whose fields are Slack's."""
+    operation["security"] = []
+    operation["requestBody"] = {
+        "required": True,
+        "content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}},
+    }
+    for status in ("400", "401", "404", "411", "413", "500", "503"):
+        operation["responses"][status] = _problem(_PROBLEMS[status])
+    operation["responses"].pop("422", None)
 
 
 def _scope_needed(scope: Scope) -> str:

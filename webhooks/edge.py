@@ -5,18 +5,33 @@ The same answers as the Flask application gives alone. Bodies are read whole her
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, cast
 from urllib.parse import parse_qs
 
 from a2wsgi import WSGIMiddleware
 from pydantic import ValidationError
 
+from webhooks.adapters import ofrep, ofrep_edge
 from webhooks.answers import Answer, problem
 from webhooks.app import Application
+from webhooks.asgi import (
+    Ear,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    call_soon,
+    gone_away,
+    headers_of,
+    listening,
+    read_body,
+    send_answer,
+    send_end,
+    send_head,
+    send_piece,
+)
 from webhooks.asked import EventQuery
 from webhooks.auth import Caller
-from webhooks.bodies import BODY_LIMIT
 from webhooks.feed import (
     HEARTBEAT,
     HEARTBEAT_SECONDS,
@@ -28,11 +43,6 @@ from webhooks.feed import (
 )
 from webhooks.flag import Wait, negotiate
 from webhooks.parts import EXTENSION, Parts
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 _FLAG = "/v1/active-provider"
 _EVENTS = "/v1/events"
@@ -53,10 +63,16 @@ class Edge:
         """One request."""
         if scope["type"] != "http":
             return
-        headers = _headers(scope)
+        headers = headers_of(scope)
+        settings = self.parts.adapters().ofrep if scope["path"].startswith(ofrep.ROOT) else None
+        if settings is not None:
+            query = scope["query_string"].decode("latin-1")
+            call = ofrep.Call(method=scope["method"], path=scope["path"], query=query, headers=headers)
+            await ofrep_edge.serve(self.parts, settings, call, scope, receive, send)
+            return
         admitted = self.parts.gate.admit(scope["method"], scope["path"], headers)
         if not isinstance(admitted, Caller):
-            await _send(send, admitted)
+            await send_answer(send, admitted)
             return
         stream = _stream_named(scope)
         if stream is not None:
@@ -91,7 +107,7 @@ class Edge:
             if found is None:
                 return
             answer = found
-        await _send(send, answer)
+        await send_answer(send, answer)
 
     async def _park(self, wait: Wait, receive: Receive) -> Answer | None:
         """Wait for a change; None when the reader went away.
@@ -109,7 +125,7 @@ class Edge:
                 return room.tell(wait)
             async with ends:
                 self._parked[ends] = wait
-                await _gone(receive)
+                await gone_away(receive)
         except TimeoutError:
             return room.tell(wait)
         finally:
@@ -141,79 +157,47 @@ class Edge:
     async def _events(self, headers: dict[str, str], query: EventQuery, receive: Receive, send: Send) -> None:
         room, feed = self.parts.room, self.parts.feed
         if not room.enter():
-            await _send(send, problem(503, "No seat is free.", headers=[("Retry-After", "5")]))
+            await send_answer(send, problem(503, "No seat is free.", headers=[("Retry-After", "5")]))
             return
-        loop, rung = asyncio.get_running_loop(), asyncio.Event()
-
-        def ring() -> None:
-            call_soon(loop, rung.set)
-
-        feed.hang(ring)
-        room.hang(ring)
-        gone = loop.create_task(_gone(receive))
-        gone.add_done_callback(lambda _task: rung.set())
         try:
-            await _start(send, 200, STREAM_HEADERS)
-            choice = Choice(types=frozenset(query.type), provider=query.provider, stream=query.stream)
-            place = feed.join(headers.get("last-event-id") or query.after)
-            await self._stream(place, choice, rung, gone, send)
+            async with listening(receive, feed, room) as ear:
+                await send_head(send, 200, STREAM_HEADERS)
+                choice = Choice(types=frozenset(query.type), provider=query.provider, stream=query.stream)
+                place = feed.join(headers.get("last-event-id") or query.after)
+                await self._stream(place, choice, ear, send)
         finally:
-            feed.take_down(ring)
-            room.take_down(ring)
-            gone.cancel()
             room.leave()
 
-    async def _stream(
-        self, place: Place, choice: Choice, rung: asyncio.Event, gone: "asyncio.Task[None]", send: Send
-    ) -> None:
+    async def _stream(self, place: Place, choice: Choice, ear: Ear, send: Send) -> None:
         room, feed = self.parts.room, self.parts.feed
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + LIFETIME_SECONDS * (1 + random.random())  # noqa: S311 - spreads reconnections
-        await _write(send, HEARTBEAT)
-        while not (room.closing or gone.done()) and loop.time() < ends_at:
-            rung.clear()
+        await send_piece(send, HEARTBEAT)
+        while not (room.closing or ear.alone) and loop.time() < ends_at:
+            ear.rung.clear()
             before = place
             found = feed.live(place, choice)
             frames, place = found if found is not None else await asyncio.to_thread(feed.replay, place, choice)
             if frames:
-                await _write(send, frames)
-            if place.id == before.id:
-                try:
-                    await asyncio.wait_for(rung.wait(), HEARTBEAT_SECONDS)
-                except TimeoutError:
-                    await _write(send, HEARTBEAT)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+                await send_piece(send, frames)
+            if place.id == before.id and not await ear.hears(HEARTBEAT_SECONDS):
+                await send_piece(send, HEARTBEAT)
+        await send_end(send)
 
     # -- the rest -------------------------------------------------------------------------------------------------
 
     async def _all_else(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not scope["query_string"].isascii():
-            await _send(send, problem(400, "A query must be ASCII."))
+            await send_answer(send, problem(400, "A query must be ASCII."))
             return
-        body = b"" if _told_length(scope) > BODY_LIMIT else await _whole_body(receive)
-        if body is None:
-            return
-        if max(len(body), _told_length(scope)) > BODY_LIMIT:
-            too_large = problem(413, f"A body may have {BODY_LIMIT} bytes.", headers=[("Connection", "close")])
-            await _send(send, too_large)
+        body = await read_body(scope, receive)
+        if isinstance(body, Answer):
+            await send_answer(send, body)
+        if not isinstance(body, bytes):
             return
         kept = [(n, v) for n, v in scope["headers"] if n not in {b"content-length", b"transfer-encoding"}]
         whole = {**scope, "headers": [*kept, (b"content-length", str(len(body)).encode())]}
         await self._flask(whole, _replay(body), send)
-
-
-def call_soon(loop: asyncio.AbstractEventLoop, wake: Callable[[], None]) -> None:
-    """Run `wake` in the loop; one that has closed has nobody left to wake."""
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(wake)
-
-
-def _headers(scope: Scope) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for name, value in scope["headers"]:
-        key, text = name.decode("latin-1"), value.decode("latin-1")
-        headers[key] = f"{headers[key]},{text}" if key in headers else text
-    return headers
 
 
 def _stream_named(scope: Scope) -> str | None:
@@ -239,29 +223,6 @@ def _stream_query(scope: Scope, headers: dict[str, str]) -> EventQuery | None:
         return None
 
 
-def _told_length(scope: Scope) -> int:
-    told = dict(scope["headers"]).get(b"content-length", b"0")
-    return int(told) if told.isdigit() else 0
-
-
-async def _gone(receive: Receive) -> None:
-    """Return when the client went away."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-async def _whole_body(receive: Receive) -> bytes | None:
-    """The body, cut one piece after the limit; None when the client went away in the middle of it."""
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        body += message.get("body", b"")
-        if not message.get("more_body", False) or len(body) > BODY_LIMIT:
-            return bytes(body)
-
-
 def _replay(body: bytes) -> Receive:
     """A receive channel that has the whole body at once."""
     left = [body]
@@ -272,20 +233,3 @@ def _replay(body: bytes) -> Receive:
         return {"type": "http.disconnect"}
 
     return receive
-
-
-async def _send(send: Send, answer: Answer) -> None:
-    headers = answer.headers
-    if answer.status != 304:  # noqa: PLR2004 - a 304 tells no length of what it leaves out
-        headers = (*headers, ("Content-Length", str(len(answer.body))))
-    await _start(send, answer.status, headers)
-    await send({"type": "http.response.body", "body": answer.body})
-
-
-async def _start(send: Send, status: int, headers: tuple[tuple[str, str], ...]) -> None:
-    encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-    await send({"type": "http.response.start", "status": status, "headers": encoded})
-
-
-async def _write(send: Send, frames: bytes) -> None:
-    await send({"type": "http.response.body", "body": frames, "more_body": True})

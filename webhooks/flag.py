@@ -81,7 +81,7 @@ def negotiate(
     known = epoch == published.flag.epoch
     applied = None
     if epoch is None:
-        known = if_none_match is not None and _matches(if_none_match, published.etag)
+        known = if_none_match is not None and matches(if_none_match, published.etag)
         wait = _preferred_wait(headers.get("prefer")) if if_none_match is not None else 0.0
         applied = f"wait={int(wait)}" if wait else None
     if known and wait:
@@ -126,7 +126,7 @@ def _preferred_wait(prefer: str | None) -> float:
     return 0.0
 
 
-def _matches(if_none_match: str, etag: str) -> bool:
+def matches(if_none_match: str, etag: str) -> bool:
     """Weak comparison with a list or `*`; proxies that compress mark the tag, which changes nothing for us."""
     return any(_bare(tag.strip()) in {"*", _bare(etag)} for tag in if_none_match.split(","))
 
@@ -149,6 +149,6 @@ def _tell(published: Published, stale: int | None, if_none_match: str | None, ap
         headers.append(("Mailover-Stale", str(stale)))
     if applied is not None:
         headers.append(("Preference-Applied", applied))
-    if if_none_match is not None and _matches(if_none_match, published.etag):
+    if if_none_match is not None and matches(if_none_match, published.etag):
         return Answer(status=304, headers=tuple(headers))
     return Answer(status=200, headers=(("Content-Type", JSON_TYPE), *headers), body=published.body)

@@ -1,14 +1,16 @@
 """What every view needs: the parts of the house as one value on the Flask application, the caller, a way to answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from flask import Response, current_app, g
 
+from mailover.config.adapters import AdaptersSettings
 from mailover.service import Service
 from mailover.storage.roster import Roster
 from mailover.storage.store import Store
+from webhooks.adapters.ofrep_stream import Refetches
 from webhooks.answers import Answer
 from webhooks.auth import Caller, Gate
 from webhooks.feed import Feed
@@ -17,6 +19,9 @@ from webhooks.rates import Rates
 from webhooks.waiting import WaitingRoom
 
 EXTENSION = "mailover"
+
+SlackRequest = Callable[[Mapping[str, str], bytes], tuple[int, str]]
+"""A signed request's headers, with lower-case names, and body: a status and, where it is an error, why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +38,14 @@ class Parts:
     """The receivers of outgoing webhooks."""
     source: str
     """The `source` of events, a URI reference."""
+    slack: SlackRequest
+    """Answers Slack's presses."""
     mask: Callable[[str], str]
     """Takes the providers' secrets out of foreign text."""
+    adapters: Callable[[], AdaptersSettings]
+    """Which adapters there are at this moment."""
+    refetches: Refetches
+    """Tells OpenFeature's clients of changes."""
 
     @property
     def store(self) -> Store:

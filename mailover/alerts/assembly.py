@@ -1,18 +1,26 @@
 """From the settings to everything that tells people: which event goes where, and who carries it there."""
 
+from typing import TYPE_CHECKING
+
 from mailover.addresses import Reach
 from mailover.alerts.apprise_channel import AppriseChannel, endpoint_name, installed
 from mailover.alerts.courier import Courier
 from mailover.alerts.dead_man import DeadMan
 from mailover.alerts.messages import worth_following, worth_telling
+from mailover.alerts.posting import Poster
 from mailover.alerts.runbook import Links
 from mailover.clock import Clock
 from mailover.config import Settings
 from mailover.core.events import Event
 from mailover.core.interest import Interest
 from mailover.errors import ConfigError
+from mailover.resolve import Resolver
+from mailover.service import Service
 from mailover.storage.roster import Hook
 from mailover.storage.store import Store
+
+if TYPE_CHECKING:
+    from mailover.alerts.slack_inlet import SlackInlet
 
 _SLACK = "slack"
 
@@ -65,6 +73,34 @@ def dead_man(settings: Settings, clock: Clock) -> DeadMan | None:
     return None if url is None else DeadMan(url, clock)
 
 
+def slack_inlet(settings: Settings, service: Service) -> "SlackInlet | None":
+    """Who hears Slack's buttons and its command, where somebody may press."""
+    slack = settings.slack
+    if slack is None or not slack.heard:
+        return None
+    from mailover.alerts.slack_api import SlackApi  # noqa: PLC0415 - Slack's library: only where Slack is told
+    from mailover.alerts.slack_desk import SlackDesk  # noqa: PLC0415 - as above
+    from mailover.alerts.slack_endpoint import SlackEndpoint  # noqa: PLC0415 - as above
+    from mailover.alerts.slack_inlet import SlackInlet  # noqa: PLC0415 - as above
+    from mailover.alerts.slack_replies import replying  # noqa: PLC0415 - as above
+    from mailover.alerts.slack_signature import SlackSignatures  # noqa: PLC0415 - as above
+    from mailover.alerts.slack_socket import SlackSocket  # noqa: PLC0415 - as above
+
+    names = _resolver(settings)
+    desk = SlackDesk(service, slack.operators, replying(Poster(resolver=names), slack.api_url))
+    socket = endpoint = None
+    if slack.app_token:
+        api = SlackApi(slack.app_token, service.clock, api_url=slack.api_url, poster=Poster(resolver=names))
+        socket = SlackSocket(api, desk, resolver=names)
+    if slack.signing_secret:
+        endpoint = SlackEndpoint(SlackSignatures(slack.signing_secret, service.clock), desk)
+    return SlackInlet(desk, socket, endpoint)
+
+
+def _resolver(settings: Settings) -> Resolver:
+    return Resolver(nameservers=[str(server) for server in settings.resolver.nameservers])
+
+
 def _slack(settings: Settings, store: Store, clock: Clock, links: Links) -> list[Courier]:
     slack = settings.slack
     if slack is None:
@@ -79,5 +115,6 @@ def _slack(settings: Settings, store: Store, clock: Clock, links: Links) -> list
     bot, most = account.bot(clock), settings.alerts.posts_an_hour
     if bot is None:
         return [Courier(_SLACK, Slack(account, clock, links=links), store, clock, pace=PACE)]
-    living = LivingMessages(bot, Notebook(store, _SLACK), clock, links=links, posts_an_hour=most)
+    notes = Notebook(store, _SLACK)
+    living = LivingMessages(bot, notes, clock, links=links, posts_an_hour=most, pressable=slack.heard)
     return [Courier(_SLACK, living, store, clock, pace=PACE)]

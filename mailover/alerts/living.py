@@ -4,18 +4,21 @@ Each event makes at most one new message; a headline rewritten twice is the same
 drown, the rest of the hour is gathered in one thread.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from mailover.alerts.messages import Message, message
 from mailover.alerts.notebook import Crowd, Notebook, Thread
 from mailover.alerts.runbook import NOWHERE, Links
+from mailover.alerts.slack_api import MessageGoneError
 from mailover.alerts.slack_blocks import payload
-from mailover.alerts.slack_bot import MessageGoneError, Place, SlackBot
-from mailover.alerts.stories import ENDINGS, begun, continued, loud, shown
+from mailover.alerts.slack_bot import Place, SlackBot
+from mailover.alerts.slack_buttons import buttons
+from mailover.alerts.stories import ENDINGS, Story, begun, continued, loud, returned, shown
 from mailover.alerts.transport import DeliveryError
 from mailover.clock import Clock
-from mailover.core.events import Event, Severity
+from mailover.core.events import Event, EventType, Severity
 
 _HOUR = timedelta(hours=1)
 _SOON = timedelta(seconds=1)
@@ -25,20 +28,32 @@ class LivingMessages:
     """A transport."""
 
     def __init__(
-        self, bot: SlackBot, notes: Notebook, clock: Clock, *, links: Links = NOWHERE, posts_an_hour: int = 30
+        self,
+        bot: SlackBot,
+        notes: Notebook,
+        clock: Clock,
+        *,
+        links: Links = NOWHERE,
+        posts_an_hour: int = 30,
+        pressable: bool = False,
     ) -> None:
-        """Nothing is sent yet. `posts_an_hour`: what a channel takes before the rest is gathered in a thread."""
+        """Nothing is sent yet. `posts_an_hour`: what a channel takes before the rest is gathered in a thread.
+
+        `pressable`: somebody hears the buttons, so they are shown.
+        """
         self._bot = bot
         self._notes = notes
         self._clock = clock
         self._links = links
         self._most = posts_an_hour
+        self._pressable = pressable
 
     def __call__(self, event: Event) -> None:
         """Tell one event. Raises DeliveryError; telling it again goes on where it stopped."""
         incident = event.data.get("incident")
         if not isinstance(incident, str) or event.data.get("shadow"):
-            self._post(message(event, self._clock.now()))
+            self._post(payload(message(event, self._clock.now()), self._links))
+            self._see_return(event)
             return
         thread = self._notes.thread(incident)
         if thread is None:
@@ -53,7 +68,7 @@ class LivingMessages:
 
     def _open(self, thread: Thread, event: Event) -> None:
         """Post the headline; it says what the event says."""
-        place, root = self._post(shown(thread.story))
+        place, root = self._post(self._words(thread.story))
         self._notes.keep(replace(thread, place=place, root=root, told=event.id, shown=event.id))
 
     def _go_on(self, thread: Thread, event: Event) -> None:
@@ -81,17 +96,30 @@ class LivingMessages:
             self._open(thread, event)
             return
         try:
-            self._bot.update(thread.place, payload(shown(thread.story), self._links))
+            self._bot.update(thread.place, self._words(thread.story))
         except MessageGoneError as error:
             self._notes.keep(replace(thread, place=None, root=None))
             raise DeliveryError(f"{error}; it is posted anew", retry_after=_SOON) from None
         self._notes.keep(replace(thread, shown=event.id))
 
+    def _words(self, story: Story) -> dict[str, object]:
+        return payload(shown(story), self._links, buttons(story) if self._pressable else ())
+
+    def _see_return(self, event: Event) -> None:
+        """Mail that returned by itself takes the way back off the messages of incidents that are over."""
+        for thread in self._notes.ended() if self._pressable and event.type is EventType.FAILBACK_HAPPENED else ():
+            story = returned(thread.story, event)
+            if story == thread.story or thread.place is None:
+                continue
+            with suppress(DeliveryError):  # a button too many asks for what is done already
+                self._bot.update(thread.place, self._words(story))
+            self._notes.keep(replace(thread, story=story))
+
     # -- the channel --------------------------------------------------------------------------------------------------
 
-    def _post(self, words: Message) -> tuple[Place, Place | None]:
+    def _post(self, body: dict[str, object]) -> tuple[Place, Place | None]:
         """A message that all see, or one in the gathering thread: where it stands, and that thread's first message."""
-        crowd, body = self._notes.crowd(), payload(words, self._links)
+        crowd = self._notes.crowd()
         if not self._crowded(crowd):
             place = self._bot.post(body)
             self._count(crowd)

@@ -32,6 +32,8 @@ class Message:
 _HEADLINES: Mapping[EventType, str] = {
     EventType.FAILOVER_HAPPENED: "{stream}: mail now goes through {to} instead of {from}",
     EventType.FAILBACK_HAPPENED: "{stream}: mail goes through {to} again (it was {from})",
+    EventType.FAILBACK_PAUSED: "{stream}: no fail-back before {until}",
+    EventType.FAILBACK_RESUMED: "{stream}: may fail back by itself again",
     EventType.STREAM_EXHAUSTED: "{stream}: no healthy provider is left",
     EventType.STREAM_RECOVERED: "{stream}: a healthy provider carries it again",
     EventType.STREAM_NO_SPARE: "{stream}: no healthy spare is left behind {provider}",

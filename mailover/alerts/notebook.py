@@ -74,6 +74,11 @@ class Notebook:
             with suppress(StorageError):
                 self._forget_older(incident)
 
+    def ended(self) -> list[Thread]:
+        """The latest incidents that are over."""
+        known = self._read("ended", _Ended) or _Ended()
+        return [thread for thread in map(self.thread, known.incidents) if thread is not None]
+
     def crowd(self) -> Crowd:
         """The latest messages."""
         return self._read("crowd", Crowd) or Crowd()

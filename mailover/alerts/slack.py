@@ -11,8 +11,9 @@ from datetime import timedelta
 from mailover.alerts.messages import message
 from mailover.alerts.posting import Poster
 from mailover.alerts.runbook import NOWHERE, Links
+from mailover.alerts.slack_api import OK, bad_status, refused, start
 from mailover.alerts.slack_blocks import payload
-from mailover.alerts.slack_bot import OK, SlackBot, bad_status, refused, start
+from mailover.alerts.slack_bot import SlackBot
 from mailover.alerts.transport import DeliveryError
 from mailover.clock import Clock
 from mailover.core.events import Event

@@ -1,7 +1,7 @@
 """A message as Slack shows it: Block Kit and a plain fallback. Foreign words stay words: no link, no @channel."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from mailover.alerts import runbook
 from mailover.alerts.messages import Message
@@ -23,7 +23,7 @@ _CALLS_EVERYBODY = re.compile(r"@(?=channel|here|everyone)", re.IGNORECASE)
 _WORD_JOINER = "\N{WORD JOINER}"
 
 
-def payload(message: Message, links: Links = NOWHERE) -> dict[str, object]:
+def payload(message: Message, links: Links = NOWHERE, buttons: Sequence[dict[str, object]] = ()) -> dict[str, object]:
     """The arguments of chat.postMessage, all but the channel; an incoming webhook takes the same."""
     headline = f"{_GOOD if message.good else _SIGNS[message.severity]} {message.headline}"
     facts = [f"{word}: {value}" for word, value in message.facts]
@@ -40,6 +40,7 @@ def payload(message: Message, links: Links = NOWHERE) -> dict[str, object]:
             {"type": "section", "text": _plain(message.because or message.headline, _TEXT_LIMIT)},
             {"type": "context", "elements": [_plain("\n".join(facts) or message.severity, _TEXT_LIMIT)]},
             *_linked(page, links),
+            *buttons,
         ],
     }
 

@@ -14,8 +14,18 @@ ENDINGS = frozenset({EventType.PROVIDER_CLOSED, EventType.AGENT_SIGHTED, EventTy
 """An incident ends with the first of these."""
 
 _LOUD = frozenset({EventType.STREAM_EXHAUSTED, EventType.INCIDENT_UNACKNOWLEDGED})
+_MOVING = frozenset({EventType.FAILOVER_HAPPENED, EventType.FAILBACK_HAPPENED, EventType.STREAM_EXHAUSTED})
 _RANKS = {Severity.INFO: 0, Severity.WARNING: 1, Severity.CRITICAL: 2}
 _MOST_STREAMS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """How far an incident has carried a stream's mail."""
+
+    was: str
+    """The provider it went through before."""
+    now: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +42,8 @@ class Story:
     """The first failing signal, where the first event says how long it took to see it."""
     streams: Mapping[str, str] = field(default_factory=dict)
     """What became of each stream it touched, as the end of a sentence."""
+    moves: Mapping[str, Move] = field(default_factory=dict)
+    """The streams whose mail is elsewhere because of it."""
     acknowledged_by: str | None = None
     ended_at: datetime | None = None
     ended_by: EventType | None = None
@@ -69,10 +81,16 @@ def continued(story: Story, event: Event) -> Story:
         )
     if event.type is EventType.INCIDENT_ACKNOWLEDGED:
         return replace(story, acknowledged_by=str(event.data.get("by") or "somebody"))
+    story = replace(story, moves=_moved(story.moves, event))
     stream, became = event.data.get("stream"), _became(event)
     if isinstance(stream, str) and became and (stream in story.streams or len(story.streams) < _MOST_STREAMS):
         return replace(story, streams={**story.streams, stream: became})
     return story
+
+
+def returned(story: Story, event: Event) -> Story:
+    """The story once a stream's mail has returned by a failback that is no step of its own."""
+    return replace(story, moves=_moved(story.moves, event))
 
 
 def loud(event: Event) -> bool:
@@ -109,6 +127,19 @@ def _headline(story: Story) -> str:
     return f"{word} after {span(round(story.seconds))}: {story.headline}"
 
 
+def _moved(moves: Mapping[str, Move], event: Event) -> Mapping[str, Move]:
+    stream, left, taken = (event.data.get(key) for key in ("stream", "from", "to"))
+    if event.type not in _MOVING or not (isinstance(stream, str) and isinstance(left, str) and isinstance(taken, str)):
+        return moves
+    known = moves.get(stream)
+    if known is None and (event.type is EventType.FAILBACK_HAPPENED or len(moves) >= _MOST_STREAMS):
+        return moves
+    was = left if known is None else known.was
+    if taken == was and event.type is EventType.FAILBACK_HAPPENED:
+        return {name: move for name, move in moves.items() if name != stream}
+    return {**moves, stream: Move(was=was, now=taken)}
+
+
 def _became(event: Event) -> str:
     match event.type:
         case EventType.FAILOVER_HAPPENED | EventType.FAILBACK_HAPPENED:
@@ -117,7 +148,20 @@ def _became(event: Event) -> str:
             )
         case EventType.STREAM_EXHAUSTED:
             return "no healthy provider is left"
+        case EventType.STREAM_PINNED:
+            return f"pinned to {event.data.get('to')} until {event.data.get('until')}{_by(event)}"
+        case EventType.STREAM_UNPINNED:
+            return f"no longer pinned to {event.data.get('provider')}{_by(event)}"
+        case EventType.FAILBACK_PAUSED:
+            return f"no fail-back before {event.data.get('until')}{_by(event)}"
+        case EventType.FAILBACK_RESUMED:
+            return f"may fail back by itself again{_by(event)}"
         case EventType.STREAM_RECOVERED:
             return f"a healthy provider carries it again: {event.data.get('to') or 'unnamed'}"
         case _:
             return ""
+
+
+def _by(event: Event) -> str:
+    who = event.data.get("by")
+    return f" by {who}" if who else ""

@@ -21,6 +21,8 @@ _WHERE = {
     "streams": "operating",
     "events": "looking",
     "failovers": "looking",
+    "send": "sending",
+    "outbox": "outbox",
     "dns": "dns",
     "webhooks": "webhooks",
     "config": "setup",

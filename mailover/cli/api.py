@@ -33,7 +33,24 @@ class Api:
         """Change something; the answer is the resulting state."""
         return self._call(method, path, json=body if body is not None else {})
 
+    def submit(self, content: bytes, *, stream: str | None, to: str, sender: str | None) -> Any:
+        """Hand an RFC 5322 message over to the relay."""
+        envelope = {
+            key: value for key, value in (("stream", stream), ("to", to), ("from", sender)) if value is not None
+        }
+        return self._call(
+            "POST", "/messages", params=envelope, data=content, headers={"Content-Type": "message/rfc822"}
+        )
+
+    def raw(self, path: str) -> bytes:
+        """Read what is no JSON."""
+        return self._answer("GET", path).content
+
     def _call(self, method: str, path: str, **how: Any) -> Any:
+        answer = self._answer(method, path, **how)
+        return answer.json() if answer.content else None
+
+    def _answer(self, method: str, path: str, **how: Any) -> requests.Response:
         try:
             answer = self._session.request(
                 method, f"{self.url}/v1{path}", timeout=_TIMEOUT, allow_redirects=False, **how
@@ -43,7 +60,7 @@ class Api:
                 f"no agent answers at {self.url} ({type(error).__name__}); is `mailover run` running there?"
             ) from error
         if answer.ok:
-            return answer.json() if answer.content else None
+            return answer
         trouble = UnavailableError if answer.status_code >= requests.codes.server_error else ProblemError
         raise trouble(_words(answer))
 

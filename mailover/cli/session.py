@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # half a second that a command without a config or an agent n
 
     from mailover.cli.api import Api
     from mailover.config import Settings
+    from mailover.config.outlets import Scope
 
 OK, UNHEALTHY, USAGE, UNREACHABLE = 0, 1, 2, 3
 
@@ -56,6 +57,19 @@ class Session:
     @property
     def api(self) -> "Api":
         """The running agent."""
+        from mailover.config.outlets import Scope  # noqa: PLC0415 - see the top
+
+        return self._api(Scope.OPERATE, Scope.READ)
+
+    @property
+    def sending_api(self) -> "Api":
+        """The running agent, for handing mail over to its relay."""
+        from mailover.config.outlets import Scope  # noqa: PLC0415 - see the top
+
+        return self._api(Scope.SEND)
+
+    def _api(self, *scopes: "Scope") -> "Api":
+        """With the config's token that has the first of these scopes that any has."""
         from mailover.cli.api import Api  # noqa: PLC0415 - see the top
 
         configured = self.settings if self._url is None and self.path is not None else None
@@ -64,15 +78,13 @@ class Session:
             listen = configured.server.listen
             host = "127.0.0.1" if listen.host in _ANY_ADDRESS else listen.host
             url = f"http://[{host}]:{listen.port}" if ":" in host else f"http://{host}:{listen.port}"
-            token = token or _strongest_token(configured)
+            token = token or _token_for(configured, scopes)
         return Api(url, token)
 
 
-def _strongest_token(settings: "Settings") -> str | None:
-    """A token of the config that may operate, else one that may read."""
-    from mailover.config.outlets import Scope  # noqa: PLC0415 - see the top
-
-    for scope in (Scope.OPERATE, Scope.READ):
+def _token_for(settings: "Settings", scopes: tuple["Scope", ...]) -> str | None:
+    """A token of the config that has the first of these scopes that any has."""
+    for scope in scopes:
         for token in settings.tokens.values():
             if scope in token.scopes:
                 return token.token.reveal()

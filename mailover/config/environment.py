@@ -16,8 +16,11 @@ from mailover.config.settings import Settings
 from mailover.config.shape import KeyPath, Model, Table, is_list, is_mapping, keys, named_tables, subtable, variable
 
 PREFIX = "MAILOVER_"
-# The command line's own and the tests', which override no key; and what Docker links and Kubernetes set by themselves.
-_EXEMPT = re.compile(r"MAILOVER_(CONFIG|URL|TOKEN|TEST_.*|PORT|PORT_\d+_.*|SERVICE_(HOST|PORT)(_.*)?)")
+# What overrides no key: the command line's own, the tests', what hooks and flag files hand out; and what Docker links
+# and Kubernetes set by themselves.
+_EXEMPT = re.compile(
+    r"MAILOVER_(CONFIG|URL|TOKEN|TEST_.*|EVENT(_.*)?|FLAG_.*|PORT|PORT_\d+_.*|SERVICE_(HOST|PORT)(_.*)?)"
+)
 
 
 def read_environment(env: Mapping[str, str]) -> tuple[Table, list[Problem]]:

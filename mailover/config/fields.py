@@ -27,6 +27,7 @@ _WEB_ADDRESS = re.compile(r"https?://[^\s/@?#]+([/?]\S*)?")
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _EHLO_NAME = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 _CHANNEL = re.compile(r"[CGD][A-Z0-9]{8,}")
+_SLACK_USER = re.compile(r"[UW][A-Z0-9]{6,30}")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _OUR_HEADERS = {"host", "content-type", "content-length", "connection", "transfer-encoding", "idempotency-key"}
 _RECIPIENTS = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?")
@@ -296,6 +297,12 @@ def _channel(text: str) -> str:
     return text
 
 
+def _slack_user(text: str) -> str:
+    if not _SLACK_USER.fullmatch(text):
+        raise ValueError('must be a person\'s id, such as "U0123456789", not a name')
+    return text
+
+
 def each_once(what: str) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
     """Make the check that no `what` is listed twice."""
 
@@ -339,3 +346,4 @@ ReadableFile = Annotated[Path, AfterValidator(_readable)]
 EhloName = Annotated[str, AfterValidator(_ehlo_name)]
 Username = Annotated[str, AfterValidator(_username)]
 ChannelId = Annotated[str, AfterValidator(_channel)]
+SlackUser = Annotated[str, AfterValidator(_slack_user)]

@@ -22,6 +22,7 @@ from mailover.config.fields import (
     Names,
     PositiveSpan,
     SigningSecret,
+    SlackUser,
     Table,
     TokenText,
     WebAddress,
@@ -109,6 +110,16 @@ class SlackSettings(Table):
     """An incoming webhook, instead of token and channel."""
     webhook_url_file: Path | None = None
     """File that holds the webhook's address."""
+    app_token: HiddenText | None = None
+    """The app's token (scope connections:write), to hear buttons and the command by Socket Mode."""
+    app_token_file: Path | None = None
+    """File that holds the app's token."""
+    signing_secret: HiddenText | None = None
+    """The app's signing secret, to hear buttons and the command at `/v1/slack/interactive`."""
+    signing_secret_file: Path | None = None
+    """File that holds the signing secret."""
+    operators: Annotated[tuple[SlackUser, ...], AfterValidator(each_once("person"))] = ()
+    """The Slack ids of those who may press buttons and use the command."""
     api_url: WebAddress = "https://slack.com/api/"
     """Where Slack's API is; another only for tests."""
 
@@ -131,6 +142,37 @@ class SlackSettings(Table):
         if url and not url.reveal().startswith(("https://", "http://")):
             raise ValueError('must be a web address that starts with "https://" or "http://"')
         return url
+
+    @field_validator("app_token")
+    @classmethod
+    def _is_an_apps(cls, token: Secret | None) -> Secret | None:
+        if token and not token.reveal().startswith("xapp-"):
+            raise ValueError('must start with "xapp-"; a bot token belongs in token')
+        return token
+
+    @field_validator("app_token", "signing_secret")
+    @classmethod
+    def _hears_for_a_bot(cls, secret: Secret | None, info: ValidationInfo) -> Secret | None:
+        if secret and info.data.get("webhook_url"):
+            raise ValueError("needs token and channel; an incoming webhook has no buttons")
+        return secret
+
+    @field_validator("operators")
+    @classmethod
+    def _are_heard(cls, operators: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if "app_token" not in info.data or "signing_secret" not in info.data:
+            return operators
+        heard = bool(info.data["app_token"] or info.data["signing_secret"])
+        if heard and not operators:
+            raise ValueError("is missing; name those who may press buttons")
+        if operators and not heard:
+            raise ValueError("cannot be heard without app_token or signing_secret; give one of them")
+        return operators
+
+    @property
+    def heard(self) -> bool:
+        """Whether buttons do anything."""
+        return bool(self.operators)
 
 
 class WebhookSettings(Table):

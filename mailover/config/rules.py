@@ -21,6 +21,7 @@ def broken_rules(values: Table) -> Iterator[Problem]:
     yield from _several_defaults(values)
     yield from _open_without_tokens(values)
     yield from _open_relay(values)
+    yield from _relay_listeners(values)
     yield from _alerts_through_a_provider(values)
 
 
@@ -79,13 +80,37 @@ def _open_without_tokens(values: Table) -> Iterator[Problem]:
 
 def _open_relay(values: Table) -> Iterator[Problem]:
     relay = _table(values.get("relay"))
-    if not _reaches_beyond_loopback(relay.get("listen")):
-        return
-    path = ("relay", "listen")
-    if "certificate_file" not in relay:
-        yield Problem(path=path, says="others than this machine can reach it; give certificate_file and key_file")
-    if not any("send" in _list(_table(token).get("scopes")) for token in _table(values.get("tokens")).values()):
-        yield Problem(path=path, says='others than this machine can reach it; give a token the scope "send"')
+    tokens = _table(values.get("tokens")).values()
+    for path, place in _relay_places(relay):
+        if not _reaches_beyond_loopback(place.get("listen")):
+            continue
+        if "certificate_file" not in relay:
+            yield Problem(path=path, says="others than this machine can reach it; give certificate_file and key_file")
+        if not any("send" in _list(_table(token).get("scopes")) for token in tokens):
+            yield Problem(path=path, says='others than this machine can reach it; give a token the scope "send"')
+
+
+def _relay_listeners(values: Table) -> Iterator[Problem]:
+    relay, streams = _table(values.get("relay")), _table(values.get("streams"))
+    taken: dict[str, str] = {}
+    for path, place in _relay_places(relay):
+        stream, key = place.get("stream"), ".".join(map(str, path))
+        if streams and isinstance(stream, str) and stream not in streams:
+            says = f'no stream "{stream}"; {did_you_mean(stream, streams)}'
+            yield Problem(path=(*path[:-1], "stream"), says=says)
+        if place.get("tls") == "implicit" and "certificate_file" not in relay:
+            yield Problem(path=(*path[:-1], "tls"), says="needs relay.certificate_file and relay.key_file")
+        listen = str(place.get("listen", ""))
+        if listen in taken and not listen.endswith(":0"):
+            yield Problem(path=path, says=f"is the same as {taken[listen]}")
+        taken.setdefault(listen, key)
+
+
+def _relay_places(relay: Table) -> Iterator[tuple[KeyPath, Table]]:
+    """Each place where the relay listens, with the path of its `listen`."""
+    yield ("relay", "listen"), relay
+    for name, listener in _table(relay.get("listeners")).items():
+        yield ("relay", "listeners", name, "listen"), _table(listener)
 
 
 def _alerts_through_a_provider(values: Table) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ Where its parts come from is `loading`'s business, what they mean to the core `m
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from mailover.config.adapters import AdaptersSettings
 from mailover.config.alerting import AlertsSettings
 from mailover.config.dns import DnsSettings
 from mailover.config.fields import Name
@@ -60,6 +61,8 @@ class Settings(BaseSettings):
     """Alerts in Slack."""
     webhooks: dict[Name, WebhookSettings] = Field(default_factory=dict)
     """Receivers of events."""
+    adapters: AdaptersSettings = AdaptersSettings()
+    """What follows the flag by other protocols, files and commands."""
     dns: DnsSettings | None = None
     """The DNS records to watch."""
     relay: RelaySettings | None = None

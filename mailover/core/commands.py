@@ -38,6 +38,8 @@ class PinProvider:
     until: datetime
     reason: str = ""
     by: str = ""
+    incident: str = ""
+    """The incident it was ordered for, an ended one too; empty: whichever open one touches the stream."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,7 @@ class FailBack:
 
     stream: str
     by: str = ""
+    incident: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,7 @@ class PauseFailback:
     stream: str
     until: datetime
     by: str = ""
+    incident: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,6 +42,14 @@ class Decision:
     changed: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """Who wants the best provider back now, and for which incident."""
+
+    by: str
+    incident: str = ""
+
+
 class Draft:
     """The fleet while a decision rewrites it."""
 
@@ -57,7 +65,7 @@ class Draft:
         self.events: list[Event] = []
         self.probes: list[ProbeOrder] = []
         self.look_at_references = False
-        self.failing_back: set[str] = set()
+        self.failing_back: dict[str, Wish] = {}
         """Streams whose operator wants the best provider back now."""
         self._touched: dict[str, Incident] = {}
         self._incidents_made = fleet.incidents_made
@@ -155,6 +163,10 @@ class Draft:
         """The id of the open incident of this subject."""
         known = self.incidents.get(subject)
         return known.id if known is not None else None
+
+    def incident_of(self, stream: str) -> str | None:
+        """The id of the open incident that touched a stream; of several, the latest."""
+        return next((each.id for each in reversed(self.incidents.values()) if stream in each.streams), None)
 
     def incident_touches(self, subject: str, stream: str) -> str | None:
         """Note that an open incident touched a stream; its id, None when there is no such incident."""

@@ -11,6 +11,8 @@ class EventType(StrEnum):
 
     FAILOVER_HAPPENED = "failover.happened"
     FAILBACK_HAPPENED = "failback.happened"
+    FAILBACK_PAUSED = "failback.paused"
+    FAILBACK_RESUMED = "failback.resumed"
     STREAM_EXHAUSTED = "stream.exhausted"
     STREAM_RECOVERED = "stream.recovered"
     STREAM_NO_SPARE = "stream.no_spare"

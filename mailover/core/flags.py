@@ -66,7 +66,8 @@ def _expire(draft: Draft, stream: Stream) -> StreamState:
         end_pin(draft, state, f"the pin of {stream.name} to {state.pin.provider} has expired")
         state = draft.streams[stream.name]
     if state.failback_paused_until is not None and draft.now >= state.failback_paused_until:
-        state = draft.put_stream(replace(state, failback_paused_until=None))
+        end_pause(draft, state, f"the fail-back pause of {stream.name} is over")
+        state = draft.streams[stream.name]
     return state
 
 
@@ -84,6 +85,25 @@ def end_pin(draft: Draft, state: StreamState, because: str, by: str | None = Non
         stream=name,
         provider=state.pin.provider,
         by=by or None,
+        incident=draft.incident_of(name),
+    )
+
+
+def end_pause(draft: Draft, state: StreamState, because: str, by: str | None = None) -> None:
+    """End a stream's fail-back pause and say so."""
+    if state.failback_paused_until is None:
+        return
+    name = state.flag.stream
+    draft.put_stream(replace(state, failback_paused_until=None))
+    draft.emit(
+        EventType.FAILBACK_RESUMED,
+        f"stream/{name}",
+        Severity.INFO,
+        because,
+        stream=name,
+        provider=state.flag.provider,
+        by=by or None,
+        incident=draft.incident_of(name),
     )
 
 

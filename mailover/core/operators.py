@@ -16,9 +16,9 @@ from mailover.core.commands import (
     ResumeFailback,
     Unpin,
 )
-from mailover.core.draft import Draft
+from mailover.core.draft import Draft, Wish
 from mailover.core.events import EventType, Severity, rfc3339
-from mailover.core.flags import candidates, end_pin
+from mailover.core.flags import candidates, end_pause, end_pin
 from mailover.core.fleet import Fleet, Incident, Pin
 from mailover.core.observations import ProbeKind, Purpose
 from mailover.core.policy import Policy
@@ -109,18 +109,19 @@ def carry_out(draft: Draft, command: Command) -> None:
             configured = draft.policy.streams[command.stream].providers
             state = draft.streams[command.stream]
             draft.put_stream(replace(state, order=None if order == configured else order))
-            draft.failing_back.add(command.stream)
+            draft.failing_back[command.stream] = Wish(by=command.by)
         case PinProvider():
             _pin(draft, command)
         case Unpin():
             because = f"{command.stream} was unpinned{_by(command.by)}"
             end_pin(draft, draft.streams[command.stream], because, command.by)
         case FailBack():
-            draft.failing_back.add(command.stream)
+            draft.failing_back[command.stream] = Wish(by=command.by, incident=command.incident)
         case PauseFailback():
-            draft.put_stream(replace(draft.streams[command.stream], failback_paused_until=command.until))
+            _pause(draft, command)
         case ResumeFailback():
-            draft.put_stream(replace(draft.streams[command.stream], failback_paused_until=None))
+            because = f"the fail-back pause of {command.stream} was ended{_by(command.by)}"
+            end_pause(draft, draft.streams[command.stream], because, command.by)
         case AcknowledgeIncident():
             found = next(i for i in draft.incidents.values() if i.id == command.incident)
             _acknowledge(draft, found, command.by)
@@ -161,6 +162,26 @@ def _pin(draft: Draft, command: PinProvider) -> None:
         until=rfc3339(command.until),
         reason=command.reason or None,
         by=command.by or None,
+        incident=command.incident or draft.incident_of(command.stream),
+    )
+
+
+def _pause(draft: Draft, command: PauseFailback) -> None:
+    state = draft.streams[command.stream]
+    if state.failback_paused_until == command.until:
+        return
+    draft.put_stream(replace(state, failback_paused_until=command.until))
+    until = rfc3339(command.until)
+    draft.emit(
+        EventType.FAILBACK_PAUSED,
+        f"stream/{command.stream}",
+        Severity.INFO,
+        f"the fail-back of {command.stream} is paused until {until}{_by(command.by)}",
+        stream=command.stream,
+        provider=state.flag.provider,
+        until=until,
+        by=command.by or None,
+        incident=command.incident or draft.incident_of(command.stream),
     )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from mailover.core.draft import Draft
+from mailover.core.draft import Draft, Wish
 from mailover.core.events import EventType, Severity
 from mailover.core.fleet import Mode, StreamState
 from mailover.core.providers import Stream
@@ -47,6 +47,7 @@ def _tell_move(draft: Draft, stream: Stream, state: StreamState, source: str, ta
         return
     order = draft.order_of(stream.name)
     upwards = source in order and target in order and order.index(target) < order.index(source)
+    wish = draft.failing_back.get(stream.name, Wish(by=""))
     incident = draft.incident_touches(f"provider/{source}", stream.name)
     known = draft.incidents.get(f"provider/{source}")
     detected = round((draft.now - known.opened_at).total_seconds(), 3) if known is not None else None
@@ -67,7 +68,8 @@ def _tell_move(draft: Draft, stream: Stream, state: StreamState, source: str, ta
         from_=source,
         to=target,
         epoch=state.flag.epoch,
-        incident=incident,
+        incident=incident or wish.incident or None,
+        by=wish.by or None,
         failure_kind=str(known.failure_kind) if known is not None and known.failure_kind else None,
         seconds_to_detect=None if upwards else detected,
     )

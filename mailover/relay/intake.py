@@ -71,12 +71,9 @@ class Intake:
         self._empty = asyncio.Event()
         self._use(plan)
         self._sockets = _bound(plan)
-        self._looking: asyncio.TimerHandle | None = None
-
-    @property
-    def ports(self) -> tuple[int, ...]:
+        self.ports: tuple[int, ...] = tuple(each.getsockname()[1] for each in self._sockets)
         """Where it listens, in the plan's order."""
-        return tuple(each.getsockname()[1] for each in self._sockets)
+        self._looking: asyncio.TimerHandle | None = None
 
     @property
     def figures(self) -> Figures:

@@ -98,7 +98,7 @@ class Session(asyncio.Protocol):
         """Whatever it is, it is answered."""
         reception = self._reception
         now = self._heard_at = self._desk.now()
-        if not reception.unread:
+        if not reception.unread and not self._handshaking:
             self._begun_at = now
         if self._secured is not None:
             data = self._decrypted(self._secured, data)
@@ -144,12 +144,11 @@ class Session(asyncio.Protocol):
             if now > self._asked_at + limits.command:
                 self._refuse_for_room()
             return
-        half_said = reception.unread or (self._secured is not None and not self._secured.done)
         if now > self._heard_at + limits.idle:
             self._end(said.SILENT)
         elif reception.content is not None:
             self._look_at_rate(now, reception.content.received)
-        elif half_said and now > self._begun_at + limits.command:
+        elif (reception.unread or self._handshaking) and now > self._begun_at + limits.command:
             self._end(said.TOO_SLOW)
         elif now > self._fruitful_at + limits.session:
             self._end(said.LONG_ENOUGH)
@@ -241,6 +240,10 @@ class Session(asyncio.Protocol):
             self._transport.write(words if self._secured is None else self._secured.say(words))
 
     # -- TLS
+
+    @property
+    def _handshaking(self) -> bool:
+        return self._secured is not None and not self._secured.done
 
     def _begin_tls(self) -> None:
         context = self._desk.context

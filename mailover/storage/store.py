@@ -15,6 +15,7 @@ from mailover.core.scoring import Change, Sample, Spread
 
 if TYPE_CHECKING:  # it names values of this file
     from mailover.storage.hooks import HookStore
+    from mailover.storage.mail import MailQueue
 
 Item = TypeVar("Item", covariant=True)  # noqa: PLC0105 - a page of cats is a page of animals; the name stays plain
 
@@ -140,6 +141,10 @@ class Store(Protocol):
     @property
     def hooks(self) -> "HookStore":
         """What outgoing webhooks keep."""
+
+    @property
+    def mail(self) -> "MailQueue":
+        """Mail that the relay has accepted."""
 
     def load(self) -> Fleet | None:
         """The latest fleet, all of one version; None before the first commit."""

@@ -3,13 +3,14 @@
 import json
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
 
 TOKEN = "xoxb-012345678901-abcdefghijklmnop"
+APP_TOKEN = "xapp-1-A0123456789-0123456789012-abcdefghijklmnop"
 CHANNEL = "C0123456789"
 HOOK = "/services/T00000000/B00000000/abcdefghijklmnopqrstuvwx"
 
@@ -39,6 +40,11 @@ class FakeSlack:
         self.down = False
         self.misdeeds: deque[Misdeed] = deque()
         self.calls = 0
+        self.whispered: list[tuple[str, Post]] = []
+        """What single people were told, with the address they were told at."""
+        self.connections_opened = 0
+        self.socket_url = ""
+        """Where Socket Mode is; empty while it is switched off."""
         self.closing = threading.Event()
         self.arrived = threading.Condition()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("OwnHandler", (Handler,), {"slack": self}))
@@ -81,6 +87,15 @@ class FakeSlack:
             self._server.server_close()
             thread.join()
 
+    def wait_for_whispers(self, count: int) -> list[str]:
+        with self.arrived:
+            assert self.arrived.wait_for(lambda: len(self.whispered) >= count, timeout=30)
+        return [str(said["text"]) for _, said in self.whispered]
+
+    def wait_until(self, holds: Callable[[], bool]) -> None:
+        with self.arrived:
+            assert self.arrived.wait_for(holds, timeout=30)
+
     def take(self, post: Post) -> str:
         """Keep a new message, or the new words of an old one; its `ts`."""
         with self.arrived:
@@ -88,6 +103,7 @@ class FakeSlack:
                 ts = str(post["ts"])
                 self.shown[ts] = {**self.shown[ts], **post}
                 self.updates += 1
+                self.arrived.notify_all()
                 return ts
             ts = f"1700000000.{len(self.posted):06d}"
             self.shown[ts] = {**post, "ts": ts}
@@ -110,12 +126,14 @@ class FakeSlack:
                 return "thread_not_found", None
             if post.get("reply_broadcast") and post.get("thread_ts") is None:
                 return "invalid_arguments", None
-        elif path == HOOK:
+        elif path == HOOK or path.startswith("/actions/"):
             post = json.loads(body)
         else:
             return "no_service", None
         if not post.get("text"):
             return "no_text", None
+        if path.startswith("/actions/"):
+            return ("ok", post) if post.get("response_type") == "ephemeral" else ("invalid_payload", None)
         return (word, None) if (word := bad_blocks(post)) else ("ok", post)
 
 
@@ -128,8 +146,17 @@ class Handler(BaseHTTPRequestHandler):
         misdeed = self.slack.misdeeds.popleft() if self.slack.misdeeds else None
         if self.slack.down:
             misdeed = Misdeed(status=503, body="down")
-        word, post = self.slack.verdict(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
-        if misdeed is None:
+        headers = {k.lower(): v for k, v in self.headers.items()}
+        if self.path == "/api/apps.connections.open" and misdeed is None:
+            self._open_connection(headers)
+            return
+        word, post = self.slack.verdict(self.path, headers, body)
+        if misdeed is None and post is not None and self.path.startswith("/actions/"):
+            with self.slack.arrived:
+                self.slack.whispered.append((self.path, post))
+                self.slack.arrived.notify_all()
+            self._say(200, "ok", {})
+        elif misdeed is None:
             self._say_word(word, self.slack.take(post) if post is not None else "")
         elif misdeed.take_but_drop_the_answer:
             assert post is not None
@@ -141,6 +168,16 @@ class Handler(BaseHTTPRequestHandler):
             self._drip()
         else:
             self._say(misdeed.status, misdeed.body, misdeed.headers)
+
+    def _open_connection(self, headers: dict[str, str]) -> None:
+        with self.slack.arrived:
+            self.slack.connections_opened += 1
+            self.slack.arrived.notify_all()
+        answer: Post = {"ok": False, "error": "invalid_auth"}
+        if headers.get("authorization") == f"Bearer {APP_TOKEN}":
+            off: Post = {"ok": False, "error": "socket_mode_disabled"}
+            answer = {"ok": True, "url": self.slack.socket_url} if self.slack.socket_url else off
+        self._say(200, json.dumps(answer), {"Content-Type": "application/json"})
 
     def _say_word(self, word: str, ts: str) -> None:
         if self.path == HOOK:
@@ -189,9 +226,38 @@ def headline(post: Post) -> str:
 
 def bad_blocks(post: Post) -> str:
     """Slack's limits for the blocks used here."""
+    if len(blocks(post)) > 50:
+        return "invalid_blocks"
     for block in blocks(post):
+        if block["type"] == "actions":
+            if not good_buttons(block["elements"]):
+                return "invalid_blocks"
+            continue
         limit = 150 if block["type"] == "header" else 3000
         for text in block.get("elements", [block.get("text")]):
             if not 0 < len(text["text"]) <= limit:
                 return "invalid_blocks"
     return ""
+
+
+def good_buttons(elements: list[dict]) -> bool:
+    """Slack's limits for a row of buttons."""
+    names = [each.get("action_id", "") for each in elements]
+    return (
+        0 < len(elements) <= 25
+        and len(set(names)) == len(names)
+        and all(0 < len(name) <= 255 for name in names)
+        and all(each["type"] == "button" and plain(each["text"], 75) for each in elements)
+        and all(0 < len(each["value"]) <= 2000 for each in elements)
+        and all(each.get("style", "primary") in {"primary", "danger"} for each in elements)
+        and all(good_confirmation(each["confirm"]) for each in elements if "confirm" in each)
+    )
+
+
+def good_confirmation(asked: dict) -> bool:
+    limits = {"title": 100, "text": 300, "confirm": 30, "deny": 30}
+    return asked.keys() == limits.keys() and all(plain(asked[part], limit) for part, limit in limits.items())
+
+
+def plain(text: dict, limit: int) -> bool:
+    return text["type"] == "plain_text" and 0 < len(text["text"]) <= limit

@@ -13,7 +13,9 @@ from mailover.config.watching import BreakerSettings, ProbesSettings
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 OFF = re.compile(r"# (?=\[+[a-z_.]+\]+$|[a-z_]+ = )")
-NAMES = re.compile(r"^(tokens|providers|streams|webhooks|dns\.providers)\.[a-z0-9-]+")
+NAMES = re.compile(
+    r"^(tokens|providers|streams|webhooks|dns\.providers|adapters\.hooks|relay\.listeners)\.[a-z0-9-]+"
+)
 
 NAMES_INSIDE = re.compile(r"^(streams\.\*\.identity)\.[a-z0-9-]+")
 
@@ -56,6 +58,7 @@ def test_what_is_off_in_the_example_is_right_too() -> None:
     assert settings.slack is not None
     assert settings.dns is not None
     assert settings.relay is not None
+    assert settings.adapters.dns_update is not None
     assert settings.streams["transactional"].peak_hours
     assert settings.streams["transactional"].geography
     assert settings.streams["transactional"].identity

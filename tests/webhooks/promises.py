@@ -30,4 +30,6 @@ class Promises:
         if answer.status_code == 304 or content_type == "text/plain":
             return
         schema = promised["content"][content_type]["schema"]
+        if not content_type.endswith("json"):
+            return
         Draft202012Validator({**schema, "components": self._document["components"]}).validate(answer.json())

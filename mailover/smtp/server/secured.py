@@ -50,8 +50,8 @@ class Secured:
         return text
 
     def say(self, text: bytes = b"") -> bytes:
-        """What to send for it, and for the handshake."""
-        if text:
+        """What to send for it, and for the handshake; before that is over nothing can be told."""
+        if text and self.done:
             self._engine.write(text)
         return self._outgoing.read()
 

@@ -1,0 +1,79 @@
+import type { IDataObject, IExecuteSingleFunctions, INodeExecutionData } from 'n8n-workflow';
+
+/** The parts of a provider that workflows ask for; everything else stays in the answer that is not simplified. */
+const PORTRAIT = [
+	'name',
+	'host',
+	'port',
+	'enabled',
+	'health',
+	'breaker',
+	'since',
+	'opened_because',
+	'failure_kind',
+	'dns',
+] as const;
+
+/** Shorten providers, when the node's "Simplify" is on. */
+export async function simplified(
+	this: IExecuteSingleFunctions,
+	items: INodeExecutionData[],
+): Promise<INodeExecutionData[]> {
+	if (this.getNodeParameter('simplify', true) !== true) return items;
+	return items.map(({ json }) => ({
+		json: {
+			...Object.fromEntries(PORTRAIT.map((key) => [key, json[key]])),
+			score: (json.score as IDataObject | undefined)?.percent ?? null,
+		},
+	}));
+}
+
+/** A check as a whole: whether every probe was good, and the first failure's words. */
+export async function checked(
+	this: IExecuteSingleFunctions,
+	items: INodeExecutionData[],
+): Promise<INodeExecutionData[]> {
+	return items.map(({ json }) => {
+		const results = (json.results ?? []) as Array<{ ok: boolean; failure: IDataObject | null }>;
+		const failed = results.find((each) => !each.ok);
+		return { json: { provider: json.provider, ok: failed === undefined, failure: failed?.failure ?? null, results } };
+	});
+}
+
+/**
+ * What became of a report, flat: the flag of the stream, and whom to try now. That is the active provider, or the
+ * first fallback while mailover still verifies a report about the active one.
+ */
+export async function reported(
+	this: IExecuteSingleFunctions,
+	items: INodeExecutionData[],
+): Promise<INodeExecutionData[]> {
+	const stream = String(this.getNodeParameter('stream', '', { extractValue: true }) ?? '');
+	const failing =
+		this.getNodeParameter('operation') === 'reportFailure'
+			? this.getNodeParameter('provider', '', { extractValue: true })
+			: undefined;
+	return items.map(({ json }) => {
+		const flags = json.flags as Record<string, IDataObject>;
+		const flag = stream === '' ? Object.values(flags)[0] : flags[stream];
+		return { json: { accepted: json.accepted, ...flag, try_next: next(flag, failing) } };
+	});
+}
+
+function next(flag: IDataObject | undefined, failing: unknown): string | null {
+	if (flag === undefined || flag.sending === false) return null;
+	if (flag.provider !== failing) return flag.provider as string;
+	return (flag.fallbacks as string[])[0] ?? null;
+}
+
+/** A callback without its signing secret: who is called back by a one-time URL needs none, and executions are kept. */
+export async function withoutSecret(
+	this: IExecuteSingleFunctions,
+	items: INodeExecutionData[],
+): Promise<INodeExecutionData[]> {
+	return items.map(({ json }) => {
+		const rest = { ...json };
+		delete rest.secret;
+		return { json: rest };
+	});
+}

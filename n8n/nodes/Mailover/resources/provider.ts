@@ -1,0 +1,96 @@
+import type { INodeProperties } from 'n8n-workflow';
+
+import { named } from '../../names';
+import { checked, simplified } from '../answers';
+import { ITEMS, operations, path } from './operation';
+
+const show = (...operation: string[]) => ({ show: { resource: ['provider'], operation } });
+
+export const provider: INodeProperties[] = [
+	{
+		displayName: 'Operation',
+		name: 'operation',
+		type: 'options',
+		noDataExpression: true,
+		displayOptions: { show: { resource: ['provider'] } },
+		default: 'getAll',
+		options: operations(
+			{
+				name: 'Disable',
+				value: 'disable',
+				action: 'Disable a provider',
+				description: 'Take a provider out: it is neither probed nor used',
+				method: 'PATCH',
+				url: path('/v1/providers/{provider}'),
+				body: { enabled: false },
+				postReceive: [simplified],
+			},
+			{
+				name: 'Enable',
+				value: 'enable',
+				action: 'Enable a provider',
+				description: 'Let a provider work again',
+				method: 'PATCH',
+				url: path('/v1/providers/{provider}'),
+				body: { enabled: true },
+				postReceive: [simplified],
+			},
+			{
+				name: 'Get',
+				value: 'get',
+				action: 'Get a provider',
+				description: 'Health, circuit breaker, last failures, latency, metrics and score of a provider',
+				method: 'GET',
+				url: path('/v1/providers/{provider}'),
+				postReceive: [simplified],
+			},
+			{
+				name: 'Get Many',
+				value: 'getAll',
+				action: 'Get many providers',
+				description: 'Health and figures of every provider',
+				method: 'GET',
+				url: '/v1/providers',
+				postReceive: [ITEMS, simplified],
+			},
+			{
+				name: 'Run Check',
+				value: 'check',
+				action: 'Run check of a provider',
+				description: 'Probe the provider now, over SMTP: connection, TLS, login, or a test message that must arrive',
+				method: 'POST',
+				url: path('/v1/providers/{provider}/check'),
+				repeatable: true,
+				postReceive: [checked],
+			},
+		),
+	},
+	named('provider', { displayOptions: show('check', 'disable', 'enable', 'get') }),
+	{
+		displayName: 'Probes',
+		name: 'kinds',
+		type: 'multiOptions',
+		required: true,
+		options: [
+			{ name: 'Login', value: 'login', description: 'Connect and log in' },
+			{ name: 'Port', value: 'port', description: 'Connect, greet and start TLS' },
+			{
+				name: 'Round Trip',
+				value: 'round_trip',
+				description: 'Send a test message and wait until it has arrived; needs [round_trip] in the config',
+			},
+		],
+		default: ['port', 'login'],
+		description: 'What to try',
+		displayOptions: show('check'),
+		routing: { send: { type: 'body', property: 'kinds' } },
+	},
+	{
+		displayName: 'Simplify',
+		name: 'simplify',
+		type: 'boolean',
+		default: true,
+		description: 'Whether to return a simplified version of the response instead of the raw data',
+		displayOptions: show('disable', 'enable', 'get', 'getAll'),
+	},
+];

@@ -1,0 +1,168 @@
+import type { INodeProperties } from 'n8n-workflow';
+
+import { named } from '../../names';
+import { ITEMS, operations, path } from './operation';
+import { paging } from './paging';
+
+const show = (...operation: string[]) => ({ show: { resource: ['stream'], operation } });
+
+export const stream: INodeProperties[] = [
+	{
+		displayName: 'Operation',
+		name: 'operation',
+		type: 'options',
+		noDataExpression: true,
+		displayOptions: { show: { resource: ['stream'] } },
+		default: 'getActive',
+		options: operations(
+			{
+				name: 'Fail Back',
+				value: 'failBack',
+				action: 'Fail back a stream',
+				description: 'Return to the best provider now, without waiting for its hold',
+				method: 'POST',
+				url: path('/v1/streams/{stream}/failback'),
+			},
+			{
+				name: 'Get',
+				value: 'get',
+				action: 'Get a stream',
+				description: 'The flag, order, pin and fail-back pause of a stream',
+				method: 'GET',
+				url: path('/v1/streams/{stream}'),
+			},
+			{
+				name: 'Get Active Provider',
+				value: 'getActive',
+				action: 'Get active provider',
+				description: 'Which provider carries the stream now: its host, port and sender, the fallbacks, and why',
+				method: 'GET',
+				url: '=/v1/active-provider{{ $parameter["stream"] ? "/" + encodeURIComponent($parameter["stream"]) : "" }}',
+			},
+			{
+				name: 'Get Failover Log',
+				value: 'getFailovers',
+				action: 'Get failover log',
+				description: 'When a stream went from which provider to which, why, and how fast',
+				method: 'GET',
+				url: '/v1/failovers',
+				postReceive: [ITEMS],
+			},
+			{
+				name: 'Get Many',
+				value: 'getAll',
+				action: 'Get many streams',
+				description: 'The flag, order, pin and fail-back pause of every stream',
+				method: 'GET',
+				url: '/v1/streams',
+				postReceive: [ITEMS],
+			},
+			{
+				name: 'Pause Fail-Back',
+				value: 'pauseFailback',
+				action: 'Pause fail back of a stream',
+				description: 'No automatic return to a better provider for some time',
+				method: 'PUT',
+				url: path('/v1/streams/{stream}/failback-pause'),
+			},
+			{
+				name: 'Pin (Force Failover)',
+				value: 'pin',
+				action: 'Pin a stream to a provider',
+				description: 'Hold the stream on one provider for some time, whatever happens',
+				method: 'PUT',
+				url: path('/v1/streams/{stream}/pin'),
+			},
+			{
+				name: 'Resume Fail-Back',
+				value: 'resumeFailback',
+				action: 'Resume fail back of a stream',
+				description: 'End the fail-back pause now',
+				method: 'DELETE',
+				url: path('/v1/streams/{stream}/failback-pause'),
+			},
+			{
+				name: 'Set Order',
+				value: 'setOrder',
+				action: 'Set order of a stream',
+				description: "Replace the stream's order of providers, until the order in the config changes",
+				method: 'PUT',
+				url: path('/v1/streams/{stream}/order'),
+			},
+			{
+				name: 'Unpin',
+				value: 'unpin',
+				action: 'Unpin a stream',
+				description: 'End the pin now; the rules decide again',
+				method: 'DELETE',
+				url: path('/v1/streams/{stream}/pin'),
+			},
+		),
+	},
+	named('stream', {
+		displayOptions: show('failBack', 'get', 'pauseFailback', 'pin', 'resumeFailback', 'setOrder', 'unpin'),
+	}),
+	named('stream', {
+		required: false,
+		description: 'The class of mail, as in the config. Left empty, the default stream.',
+		displayOptions: show('getActive'),
+	}),
+	named('stream', {
+		required: false,
+		description: 'The class of mail, as in the config. Left empty, all streams.',
+		displayOptions: show('getFailovers'),
+		routing: { send: { type: 'query', property: 'stream', value: '={{ $value || undefined }}' } },
+	}),
+	named('provider', {
+		displayOptions: show('pin'),
+		routing: { send: { type: 'body', property: 'provider' } },
+	}),
+	{
+		displayName: 'Minutes',
+		name: 'minutes',
+		type: 'number',
+		typeOptions: { minValue: 1, maxValue: 10080 },
+		default: 60,
+		required: true,
+		description: 'How long it holds, at most seven days. After that the rules decide again.',
+		displayOptions: show('pin', 'pauseFailback'),
+		routing: { send: { type: 'body', property: 'minutes' } },
+	},
+	{
+		displayName: 'Reason',
+		name: 'reason',
+		type: 'string',
+		default: '',
+		placeholder: 'e.g. maintenance at postmark',
+		description: 'What people read in Slack and in the log',
+		displayOptions: show('pin'),
+		routing: { send: { type: 'body', property: 'reason' } },
+	},
+	{
+		displayName: 'Providers',
+		name: 'providers',
+		type: 'string',
+		default: '',
+		required: true,
+		placeholder: 'e.g. ses, postmark, sendgrid',
+		description: 'The names of all providers of the stream, best first, separated by commas',
+		displayOptions: show('setOrder'),
+		routing: {
+			send: {
+				type: 'body',
+				property: 'providers',
+				value: '={{ (Array.isArray($value) ? $value : $value.split(",")).map((each) => each.trim()).filter((each) => each) }}',
+			},
+		},
+	},
+	{
+		displayName: 'Newest First',
+		name: 'newest',
+		type: 'boolean',
+		default: true,
+		description: 'Whether the latest failover comes first',
+		displayOptions: show('getFailovers'),
+		routing: { send: { type: 'query', property: 'newest' } },
+	},
+	...paging('stream', 'getFailovers'),
+];

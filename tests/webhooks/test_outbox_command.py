@@ -1,0 +1,128 @@
+"""`mailover outbox` and `mailover send` against a running API whose relay keeps mail and settles it as told."""
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from api_house import House, behind_edge, open_house
+from click.testing import CliRunner, Result
+from mail_house import KeepingRelay
+
+from mailover.cli import main
+from mailover.core.mail import Fate, Submission
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    with open_house(tmp_path, tokens=()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def relay(house: House) -> KeepingRelay:
+    return KeepingRelay(house)
+
+
+@pytest.fixture
+def url(house: House) -> Iterator[str]:
+    with behind_edge(house.app) as found:
+        yield found
+
+
+def run(url: str, *arguments: str, **more: object) -> Result:
+    return CliRunner().invoke(main, ["--url", url, *arguments], **more)  # type: ignore[arg-type]
+
+
+def keep(relay: KeepingRelay, stream: str = "transactional", to: str = "ann@example.net") -> str:
+    content = b"Subject: Hi\r\n\r\nHello\r\n"
+    return relay.take(Submission(stream=stream, sender="a@example.com", recipients=(to,), content=content, by="app"))
+
+
+def test_the_list_shows_queues_and_messages_and_is_content_while_nothing_needs_a_decision(
+    url: str, relay: KeepingRelay
+) -> None:
+    message = keep(relay)
+    result = run(url, "outbox", "list")
+    assert result.exit_code == 0, result.output
+    assert message in result.output
+    assert "ann@example.net queued" in result.output
+    told = json.loads(run(url, "outbox", "list", "--stream", "marketing", "--json").output)
+    assert [each["stream"] for each in told["streams"]] == ["marketing"]
+    assert told["messages"] == []
+
+
+def test_an_ambiguous_message_wants_a_decision(url: str, relay: KeepingRelay) -> None:
+    relay.settle(keep(relay), Fate.AMBIGUOUS)
+    result = run(url, "outbox", "list")
+    assert result.exit_code == 1
+    assert "ann@example.net ambiguous" in result.output
+
+
+def test_one_message_is_shown_copy_by_copy(url: str, relay: KeepingRelay) -> None:
+    message = keep(relay)
+    relay.settle(message, Fate.FAILED, "no such user")
+    assert "ann@example.net failed (ses: no such user)" in run(url, "outbox", "show", message).output
+    assert json.loads(run(url, "outbox", "show", message, "--json").output)["id"] == message
+    assert run(url, "outbox", "show", "msg_none").exit_code == 2
+
+
+def test_dead_letters_are_tried_again_one_by_one_or_all(url: str, relay: KeepingRelay) -> None:
+    messages = [keep(relay, to=f"n{n}@example.net") for n in range(3)]
+    for each in messages:
+        relay.settle(each, Fate.FAILED, "mailbox disabled")
+    assert run(url, "outbox", "retry", messages[0]).output == "1 messages are tried again\n"
+    assert run(url, "outbox", "retry", "--state", "failed").output == "2 messages are tried again\n"
+    assert run(url, "outbox", "retry").exit_code == 2
+    assert run(url, "outbox", "retry", messages[0], "--state", "failed").exit_code == 2
+
+
+def test_dropping_asks_first(url: str, house: House, relay: KeepingRelay) -> None:
+    message = keep(relay)
+    assert run(url, "outbox", "drop", message, input="n\n").exit_code == 1
+    assert house.store.mail.content(message) is not None
+    assert run(url, "outbox", "drop", message, "--yes").output == "1 messages are dropped\n"
+    assert house.store.mail.content(message) is None
+
+
+def test_messages_are_exported_to_files_that_only_their_owner_reads(
+    url: str, relay: KeepingRelay, tmp_path: Path
+) -> None:
+    message, folder = keep(relay), tmp_path / "letters"
+    assert run(url, "outbox", "export", message, "--to", str(folder)).exit_code == 0
+    file = folder / f"{message}.eml"
+    assert file.read_bytes() == b"Subject: Hi\r\n\r\nHello\r\n"
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_a_stream_is_paused_and_resumed(url: str, relay: KeepingRelay) -> None:
+    keep(relay, "marketing")
+    assert run(url, "outbox", "pause", "marketing").output == "marketing is paused, 1 messages wait\n"
+    assert "paused" in run(url, "outbox", "list").output
+    assert run(url, "outbox", "resume", "marketing").output == "marketing goes on, 1 messages are on their way\n"
+
+
+def test_a_test_message_is_watched_until_a_provider_takes_it(url: str, house: House, relay: KeepingRelay) -> None:
+    def take(submission: Submission) -> str:
+        message = relay.take(submission)
+        threading.Timer(0.3, relay.settle, (message, Fate.DELIVERED)).start()
+        return message
+
+    house.service.mail.offer(take)
+    result = run(url, "send", "ann@example.net")
+    assert result.exit_code == 0, result.output
+    assert "is kept, and on its way" in result.output
+    assert result.output.endswith("ann@example.net delivered, taken by ses\n")
+
+
+def test_a_test_message_that_is_not_taken_ends_with_one(url: str, relay: KeepingRelay) -> None:
+    result = run(url, "send", "ann@example.net", "--from", "me@example.com", "--for", "1", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.output)["sender"] == "me@example.com"
+
+
+def test_without_a_relay_it_says_what_is_missing(url: str) -> None:
+    result = run(url, "send", "ann@example.net")
+    assert result.exit_code == 1
+    assert "the config has no table [relay]" in result.stderr
