@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 
 import uvloop
 from aiosmtpd.controller import UnthreadedController
@@ -21,6 +20,7 @@ from ground.figures import Verdict, cpu_seconds, program
 
 from mailover.clock import SystemClock
 from mailover.config.fields import Address
+from mailover.core.carriage import StreamMail
 from mailover.core.mail import Mail
 from mailover.relay.intake import Intake
 from mailover.relay.intake_limits import Limits
@@ -36,11 +36,6 @@ WANTED = 3000
 
 
 # -- the two servers --------------------------------------------------------------------------------------------------
-
-
-class _Stream:
-    deadline = timedelta(hours=1)
-    priority = 3
 
 
 class _Nowhere:
@@ -61,7 +56,7 @@ async def serve_ours() -> None:
     door = Door(
         writer=_Nowhere(),
         accepted=lambda _mail, _content: None,
-        streams={"mail": _Stream()},
+        streams={"mail": StreamMail()},
         clock=SystemClock(),
         hostname="relay.test",
         largest=terms.largest,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from intake_house import STREAMS, MemoryQueue, MovedClock
+from intakes.house import STREAMS, MemoryQueue, MovedClock
 
 from mailover.core.mail import Mail, Submission
 from mailover.errors import RefusedError, StorageError, StorageFullError, UnavailableError
