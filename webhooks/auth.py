@@ -108,6 +108,11 @@ class Gate:
             return
         self._stored = tuple(_as_token(each) for each in found)
 
+    def holder(self, secret: str, scope: Scope) -> Caller | None:
+        """Whose token this is, where it has the scope: for who presents it otherwise than over HTTP."""
+        held = self._find(secret)
+        return Caller(name=held.name) if held is not None and scope in held.scopes else None
+
     def admit(self, method: str, path: str, headers: Mapping[str, str]) -> Caller | Answer:
         """The caller, or the answer that turns it away. `headers` have lower-case names."""
         scope = scope_of(method, path)

@@ -1,7 +1,7 @@
 """The one door for mail, by SMTP and by HTTP: from what was handed over to a mail that is kept.
 
 What can never be taken is refused with its reason; when a mail cannot be kept now, nothing of why is told outside.
-Once keeping has begun it is not broken off, whoever goes away meanwhile. Who may send is the intake's business, who
+Once wished has begun it is not broken off, whoever goes away meanwhile. Who may send is the intake's business, who
 gets it and through whom the delivery's.
 """
 
@@ -10,10 +10,11 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from mailover.clock import Clock
+from mailover.core.carriage import StreamMail
 from mailover.core.mail import Mail, Recipient, Submission
 from mailover.errors import RefusedError, StorageError, StorageFullError, UnavailableError
 from mailover.mail_desk import Inlet
@@ -52,18 +53,6 @@ class NotNowError(UnavailableError):
         self.said = reply
 
 
-class Keeping(Protocol):
-    """What a stream says of its mail."""
-
-    @property
-    def deadline(self) -> timedelta | None:
-        """How long a mail is worth sending."""
-
-    @property
-    def priority(self) -> int:
-        """Smaller goes first."""
-
-
 class Writer(Protocol):
     """Where mail is kept."""
 
@@ -79,7 +68,7 @@ class Door:
         *,
         writer: Writer,
         accepted: Callable[[Mail, bytes], None],
-        streams: Mapping[str, Keeping],
+        streams: Mapping[str, StreamMail],
         clock: Clock,
         hostname: str,
         largest: int,
@@ -91,7 +80,7 @@ class Door:
         self._clock = clock
         self.use(streams, hostname=hostname, largest=largest, traced=traced)
 
-    def use(self, streams: Mapping[str, Keeping], *, hostname: str, largest: int, traced: bool = False) -> None:
+    def use(self, streams: Mapping[str, StreamMail], *, hostname: str, largest: int, traced: bool = False) -> None:
         """From now on by these rules."""
         self._streams = streams
         self._hostname = hostname
@@ -141,8 +130,8 @@ class Door:
 
     def _mail(self, submission: Submission) -> tuple[Mail, bytes, str]:
         content = submission.content
-        keeping = self._streams.get(submission.stream)
-        if keeping is None:
+        wished = self._streams.get(submission.stream)
+        if wished is None:
             raise UnacceptableError(_NO_STREAM)
         header = read_header(content)
         if header.received > MOST_HOPS:
@@ -160,8 +149,8 @@ class Door:
             recipients=tuple(Recipient(address=each) for each in dict.fromkeys(submission.recipients)),
             size=len(content),
             accepted_at=now,
-            deadline_at=None if keeping.deadline is None else now + keeping.deadline,
-            priority=keeping.priority,
+            deadline_at=None if wished.deadline is None else now + wished.deadline,
+            priority=wished.priority,
             by=submission.by,
             message_id=message_id,
             utf8=submission.utf8 or needs_utf8(submission.sender, *submission.recipients),

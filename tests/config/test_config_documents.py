@@ -13,9 +13,7 @@ from mailover.config.watching import BreakerSettings, ProbesSettings
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 OFF = re.compile(r"# (?=\[+[a-z_.]+\]+$|[a-z_]+ = )")
-NAMES = re.compile(
-    r"^(tokens|providers|streams|webhooks|dns\.providers|adapters\.hooks|relay\.listeners)\.[a-z0-9-]+"
-)
+NAMES = re.compile(r"^(tokens|providers|streams|webhooks|dns\.providers|adapters\.hooks|relay\.listeners)\.[a-z0-9-]+")
 
 NAMES_INSIDE = re.compile(r"^(streams\.\*\.identity)\.[a-z0-9-]+")
 

@@ -8,7 +8,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from intake_house import ENVELOPE, MESSAGE, OPEN, IntakeHouse, intake_house, plan
+from intakes.house import ENVELOPE, MESSAGE, OPEN, IntakeHouse, intake_house, plan
 
 from mailover.config.fields import Address
 from mailover.demo.authority import Authority

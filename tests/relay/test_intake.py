@@ -11,7 +11,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from intake_house import ENVELOPE, MESSAGE, OPEN, TOKEN, IntakeHouse, Wire, intake_house, plan
+from intakes.house import ENVELOPE, MESSAGE, OPEN, TOKEN, IntakeHouse, Wire, intake_house, plan
 
 from mailover.config.fields import Address
 from mailover.demo.authority import Authority

@@ -7,11 +7,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from intake_house import STREAMS, MemoryQueue, MovedClock
+from intakes.house import STREAMS, MemoryQueue, MovedClock
 
 from mailover.core.mail import Mail, Submission
 from mailover.errors import RefusedError, StorageError, StorageFullError, UnavailableError
-from mailover.mail_desk import MailDesk
 from mailover.relay.submission import Door, NotNowError, UnacceptableError, inlet, new_id
 
 SUBMISSION = Submission(
@@ -210,19 +209,18 @@ def test_ids_sort_by_time() -> None:
 
 
 def test_http_comes_through_the_same_door(way: Doorway) -> None:
-    desk = MailDesk()
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        desk.offer(inlet(way.door, loop))
-        kept = desk.submit(replace(SUBMISSION, protocol="HTTP", client=""))
+        submit = inlet(way.door, loop)
+        kept = submit(replace(SUBMISSION, protocol="HTTP", client=""))
         assert kept == way.queue.only[0].id
         assert b"with HTTP id" in way.queue.only[1]
         with pytest.raises(RefusedError, match="bare CR or LF"):
-            desk.submit(replace(SUBMISSION, content=b"Subject: x\r\nInjected\n\r\n"))
+            submit(replace(SUBMISSION, content=b"Subject: x\r\nInjected\n\r\n"))
         with pytest.raises(RefusedError, match="circles"):
-            desk.submit(replace(SUBMISSION, content=31 * b"Received: x\r\n"))
+            submit(replace(SUBMISSION, content=31 * b"Received: x\r\n"))
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()

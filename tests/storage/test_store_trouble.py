@@ -12,7 +12,7 @@ import pytest
 from postgres import Postgres
 from samples import at, event, first_fleet, next_fleet, probed
 
-from mailover.errors import StorageError
+from mailover.errors import StorageError, StorageFullError
 from mailover.storage.sql import SqlStore, open_store
 
 
@@ -72,7 +72,7 @@ def test_a_full_disk_loses_the_commit_and_nothing_else(sqlite_store: SqlStore) -
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
     many = [event(n, text="x" * 1000) for n in range(1, 100)]
-    with pytest.raises(StorageError, match="database or disk is full"):
+    with pytest.raises(StorageFullError, match="database or disk is full"):
         sqlite_store.commit(next_fleet(fleet), fleet, events=many)
     assert sqlite_store.load() == fleet
     assert sqlite_store.events().items == ()

@@ -11,11 +11,12 @@ import pytest
 import requests
 from api_house import SECRETS, SERVERS, TOKENS, Api, House, open_house
 
+from mailover.config.outlets import Scope
 from mailover.core.observations import Observation
 from mailover.errors import StorageError
 from mailover.storage.store import StoredToken
 from webhooks.answers import Answer
-from webhooks.auth import Caller, Gate, new_secret
+from webhooks.auth import Caller, Gate, new_secret, token
 
 ROUTES = [
     ("GET", "/v1/active-provider", "read"),
@@ -211,6 +212,16 @@ def test_an_unreadable_store_forgets_no_token() -> None:
     gate = Gate((), failing_later, loopback=True)
     gate.refresh()
     assert gate.admit("GET", "/v1/providers", {"authorization": f"bearer {secret}"}) == Caller(name="kept")
+
+
+def test_a_token_can_be_asked_for_without_a_request() -> None:
+    gate = Gate([token("app", 40 * "s", ["send"]), token("ops", 40 * "o", ["operate"])], loopback=True)
+    holder = gate.holder(40 * "s", Scope.SEND)
+    assert holder is not None
+    assert holder.name == "app"
+    assert gate.holder(40 * "o", Scope.SEND) is None
+    assert gate.holder("nonsense", Scope.SEND) is None
+    assert Gate(loopback=True).holder("", Scope.SEND) is None
 
 
 def test_no_token_shows_in_a_repr() -> None:

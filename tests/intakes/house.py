@@ -15,11 +15,14 @@ from typing import Any, Self
 import uvloop
 
 from mailover.config.fields import Address
+from mailover.core.carriage import StreamMail
 from mailover.core.mail import Mail
 from mailover.relay.intake import Intake
 from mailover.relay.intake_plan import Listener, Plan
 from mailover.relay.submission import Door
+from mailover.relay.writing import QueueWriter
 from mailover.smtp.server import Logins, Terms
+from mailover.storage.sql import SqlStore
 
 TOKEN = "mlo_" + 40 * "s"
 PATIENCE = 20.0
@@ -28,17 +31,9 @@ MESSAGE = b"From: a@example.com\r\nSubject: hello\r\n\r\nhello\r\n"
 ENVELOPE = b"MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.org>\r\n"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keep:
-    """What a stream says of its mail."""
-
-    deadline: timedelta | None = None
-    priority: int = 3
-
-
-STREAMS: Mapping[str, Keep] = {
-    "transactional": Keep(deadline=timedelta(hours=1), priority=1),
-    "marketing": Keep(priority=6),
+STREAMS: Mapping[str, StreamMail] = {
+    "transactional": StreamMail(deadline=timedelta(hours=1), priority=1),
+    "marketing": StreamMail(priority=6),
 }
 
 
@@ -128,9 +123,9 @@ def plan(*terms: Terms, **options: Any) -> Plan:
 
 @contextmanager
 def intake_house(
-    wanted: Plan | None = None, *, largest: int = 26_214_400, traced: bool = False, plain_loop: bool = False
+    wanted: Plan | None = None, *, plain_loop: bool = False, store: SqlStore | None = None
 ) -> Iterator[IntakeHouse]:
-    """An intake in a thread of its own."""
+    """An intake in a thread of its own; what it takes is kept in memory, or in a store."""
     ready = threading.Event()
     built: list[IntakeHouse] = []
     over = asyncio.Event()
@@ -138,14 +133,18 @@ def intake_house(
     async def run() -> None:
         queue, clock, moved = MemoryQueue(), MovedClock(), [0.0]
         accepted: list[Mail] = []
+        writer = (
+            None if store is None else QueueWriter(store.mail, holder="r1", lease=timedelta(minutes=5), clock=clock)
+        )
+        if writer is not None:
+            writer.start()
         door = Door(
-            writer=queue,
+            writer=writer or queue,
             accepted=lambda mail, _content: accepted.append(mail),
             streams=STREAMS,
             clock=clock,
             hostname="relay.test",
-            largest=largest,
-            traced=traced,
+            largest=26_214_400,
         )
         intake = Intake(wanted or plan(), door, sender_of, now=lambda: time.monotonic() + moved[0])
         await intake.start()
@@ -154,6 +153,8 @@ def intake_house(
         ready.set()
         await over.wait()
         await intake.stop()
+        if writer is not None:
+            await writer.stop()
 
     def in_thread() -> None:
         with asyncio.Runner(loop_factory=None if plain_loop else uvloop.new_event_loop) as runner:

@@ -1,0 +1,1 @@
+"""What several rooms need of an intake that runs."""
