@@ -19,6 +19,8 @@ _Value = TypeVar("_Value")
 _Turn = Callable[[Any], Any]
 _Pair = tuple[_Turn, _Turn]
 
+_compact = json.JSONEncoder(separators=(",", ":")).encode
+
 _AS_IT_IS: _Pair = (lambda value: value, lambda raw: raw)
 _LEAVES: Mapping[Any, _Pair] = {
     object: _AS_IT_IS,
@@ -36,7 +38,7 @@ _LEAVES: Mapping[Any, _Pair] = {
 def dumps(value: object) -> str:
     """A value as one line of JSON, in ASCII."""
     encode, _ = _pair(type(value))
-    return json.dumps(encode(value), separators=(",", ":"))
+    return _compact(encode(value))
 
 
 def loads(kind: type[_Value], text: str) -> _Value:
@@ -108,11 +110,16 @@ def _mapping(key: Any, item: Any) -> _Pair:
 def _dataclass(hint: type[Any]) -> _Pair:
     hints = get_type_hints(hint)
     members: list[tuple[Field[Any], _Turn, _Turn]] = [(f, *_pair(hints[f.name])) for f in fields(hint) if f.init]
+    turns = [(field.name, field.default, write) for field, write, _ in members]
 
     def encode(value: Any) -> dict[str, Any]:
         """Nothing is left out but None where None is the default: most fields of most rows are."""
-        given = ((field, write, getattr(value, field.name)) for field, write, _ in members)
-        return {f.name: write(member) for f, write, member in given if member is not None or f.default is not None}
+        written: dict[str, Any] = {}
+        for name, default, write in turns:
+            member = getattr(value, name)
+            if member is not None or default is not None:
+                written[name] = write(member)
+        return written
 
     def decode(raw: Any) -> Any:
         given: dict[str, Any] = {}

@@ -170,7 +170,7 @@ class Database:
 def upsert(connection: sa.Connection, table: sa.Table, values: Mapping[str, Any]) -> None:
     """Insert a row, or replace the one with the same primary key."""
     insert = _insert(connection, table)
-    key = [column.name for column in table.primary_key]
+    key = _key(table)
     changed = {name: insert.excluded[name] for name in values if name not in key}
     connection.execute(insert.values(**values).on_conflict_do_update(index_elements=key, set_=changed))
 
@@ -187,33 +187,31 @@ def insert_all_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Ma
     connection.execute(_insert(connection, table).on_conflict_do_nothing(), rows)
 
 
-def upsert_where(
-    connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], where: sa.ColumnElement[bool]
-) -> None:
-    """Insert rows; where the key is taken, replace the row if that holds for it."""
-    insert = _insert(connection, table)
-    key = [column.name for column in table.primary_key]
-    changed = {name: insert.excluded[name] for name in rows[0] if name not in key}
-    connection.execute(insert.on_conflict_do_update(index_elements=key, set_=changed, where=where), rows)
+def replacing(table: sa.Table, dialect: sa.Dialect, where: sa.ColumnElement[bool]) -> Any:
+    """An insert that replaces the row with the same primary key if that holds for it."""
+    insert = _insert_of(dialect, table)
+    changed = {column.name: insert.excluded[column.name] for column in table.c if not column.primary_key}
+    return insert.on_conflict_do_update(index_elements=_key(table), set_=changed, where=where)
 
 
-def add_up(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows, or add their numbers to those of the rows with the same primary key.
+def adding(table: sa.Table, dialect: sa.Dialect, names: Sequence[str]) -> Any:
+    """An insert that adds these numbers to those of the row with the same primary key, if there is one."""
+    insert = _insert_of(dialect, table)
+    sums = {name: table.c[name] + insert.excluded[name] for name in names}
+    return insert.on_conflict_do_update(index_elements=_key(table), set_=sums)
 
-    In the order of the keys: two writers that wait for each other's rows would wait for ever.
-    """
-    if not rows:
-        return
-    insert = _insert(connection, table)
-    key = [column.name for column in table.primary_key]
-    sums = {name: table.c[name] + insert.excluded[name] for name in rows[0] if name not in key}
-    ordered = sorted(rows, key=lambda row: [row[name] for name in key])
-    connection.execute(insert.on_conflict_do_update(index_elements=key, set_=sums), ordered)
+
+def _key(table: sa.Table) -> list[str]:
+    return [column.name for column in table.primary_key]
 
 
 def _insert(connection: sa.Connection, table: sa.Table) -> Any:
+    return _insert_of(connection.dialect, table)
+
+
+def _insert_of(dialect: sa.Dialect, table: sa.Table) -> Any:
     """An insert that knows what to do when the key is taken: both dialects have one, of the same shape."""
-    if connection.dialect.name == "sqlite":
+    if dialect.name == "sqlite":
         return sqlite.insert(table)
     from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - 3 MB that an SQLite house need not hold
 

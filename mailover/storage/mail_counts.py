@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 
 from mailover.core.mail import Fate, QueueDepth
-from mailover.storage.database import add_up
+from mailover.storage.database import adding
+from mailover.storage.hot import HotStatement
 from mailover.storage.mail_states import BIT, SETTLED, is_queued
 from mailover.storage.tables import mail_streams, mails
 
@@ -13,7 +14,7 @@ _COUNTED = ("queued", "bytes", "ambiguous", "failed")
 
 
 class Counts:
-    """What one transaction changes; written once, at its end, since others wait for these rows."""
+    """What one transaction changes; written once, at its end and in one order, since others wait for these rows."""
 
     def __init__(self) -> None:
         """Nothing changed yet."""
@@ -42,7 +43,7 @@ class Counts:
             for stream, change in self._changes.items()
             if any(change)
         ]
-        add_up(connection, mail_streams, changed)
+        _ADD.run(connection, sorted(changed, key=lambda row: str(row["stream"])))
 
 
 def recount(connection: sa.Connection) -> None:
@@ -71,6 +72,7 @@ def depths(connection: sa.Connection) -> Mapping[str, QueueDepth]:
     }
 
 
+_ADD = HotStatement(lambda dialect: adding(mail_streams, dialect, _COUNTED), ("stream", *_COUNTED))
 _OLDEST = (
     sa.select(mails.c.accepted_at)
     .where(is_queued, mails.c.stream == sa.bindparam("name", type_=sa.Text))

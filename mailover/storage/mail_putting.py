@@ -1,79 +1,104 @@
 """New mail into the queue, each kept once. Inside the caller's transaction."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+import random
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
 from mailover.core.mail import Mail
-from mailover.storage.database import upsert_where
+from mailover.storage.database import replacing
+from mailover.storage.hot import HotStatement
 from mailover.storage.mail_counts import Counts
 from mailover.storage.mail_states import HELD, Place, hash_of, values_of
 from mailover.storage.sealing import Seal
-from mailover.storage.tables import mail_addresses, mail_contents, mail_digests, mails
+from mailover.storage.tables import Instant, mail_addresses, mail_contents, mail_digests, mails
 
 REMEMBERED_FOR = timedelta(hours=24)
+_EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
+_SALT_BITS = 12
 
 Put = tuple[Mail, bytes, str]
 
 
+class Numbers:
+    """Numbers of rows, in the order of accepting, made without asking the database. Thread-safe.
+
+    Microseconds, never the same twice here, before a few bits that tell relays of one database apart.
+    """
+
+    def __init__(self) -> None:
+        """The bits are drawn."""
+        self._salt = random.getrandbits(_SALT_BITS)
+        self._last = 0
+        self._turn = threading.Lock()
+
+    def next(self, at: datetime) -> int:
+        """A greater one than before. One that another relay had too is refused by the database; the next is free."""
+        with self._turn:
+            self._last = max(self._last + 1, (at - _EPOCH) // timedelta(microseconds=1))
+            return self._last << _SALT_BITS | self._salt
+
+
 def put(
-    connection: sa.Connection, puts: Sequence[Put], counts: Counts, seal: Seal, *, holder: str, until: datetime
+    connection: sa.Connection,
+    puts: Sequence[Put],
+    counts: Counts,
+    seal: Seal,
+    numbers: Numbers,
+    *,
+    holder: str,
+    until: datetime,
 ) -> tuple[str, ...]:
     """Keep them, leased to `holder`; the ids under which they are kept."""
-    if not puts:
-        return ()
-    kept_as = _kept_as(connection, puts)
-    new = [(mail, content) for mail, content, digest in puts if kept_as[_fingerprint(digest)] == mail.id]
+    fingerprints = [_fingerprint(digest) for _, _, digest in puts]
+    kept_as = _kept_as(connection, puts, fingerprints)
     place = Place(state=HELD, holder=holder, held_until=until)
-    if new:
-        rows = [values_of(mail, place) for mail, _ in new]
-        connection.execute(sa.insert(mails), rows)
-        numbers = numbers_of(connection, [mail.id for mail, _ in new])
-        _keep_contents(connection, new, numbers, seal)
-        keep_addresses(connection, {numbers[mail.id]: addresses_of(mail) for mail, _ in new})
-        for row in rows:
-            counts.come(row["stream"], HELD, row["size"], row["fates"])
-    return tuple(kept_as[_fingerprint(digest)] for _, _, digest in puts)
-
-
-def numbers_of(connection: sa.Connection, ids: Collection[str]) -> Mapping[str, int]:
-    """The rows' numbers by id."""
-    found = connection.execute(sa.select(mails.c.id, mails.c.seq).where(mails.c.id.in_(ids)))
-    return {row.id: row.seq for row in found}
-
-
-def addresses_of(mail: Mail) -> Iterable[str]:
-    """Its recipients'."""
-    return (each.address for each in mail.recipients)
-
-
-def keep_addresses(connection: sa.Connection, addresses: Mapping[int, Iterable[str]]) -> None:
-    """Let these mails be found by these addresses."""
     rows = [
-        {"hash": hashed, "mail": number}
-        for number, each in addresses.items()
-        for hashed in dict.fromkeys(hash_of(address) for address in each)
+        {"seq": numbers.next(mail.accepted_at), **values_of(mail, place), **_sealed(seal, mail, content)}
+        for (mail, content, _), fingerprint in zip(puts, fingerprints, strict=True)
+        if kept_as[fingerprint] == mail.id
     ]
-    if rows:
-        connection.execute(sa.insert(mail_addresses), rows)
+    _INSERT.run(connection, rows)
+    _INSERT_CONTENT.run(connection, rows)
+    numbered = {row["id"]: row["seq"] for row in rows}
+    addresses = [
+        {"hash": hashed, "mail": numbered[mail.id]}
+        for mail, _, _ in puts
+        if mail.id in numbered
+        for hashed in {hash_of(each.address) for each in mail.recipients}
+    ]
+    _INSERT_ADDRESS.run(connection, addresses)
+    for row in rows:
+        counts.come(row["stream"], HELD, row["size"], row["fates"])
+    return tuple(kept_as[fingerprint] for fingerprint in fingerprints)
 
 
-def _kept_as(connection: sa.Connection, puts: Sequence[Put]) -> Mapping[bytes, str]:
+def _sealed(seal: Seal, mail: Mail, content: bytes) -> Mapping[str, Any]:
+    key, kept = seal.close(mail.id, content)
+    return {"key": key, "content": kept}
+
+
+def _kept_as(connection: sa.Connection, puts: Sequence[Put], fingerprints: Sequence[bytes]) -> Mapping[bytes, str]:
     """Under which id each digest is kept: the first one's within the time that digests are remembered.
 
     Two relays that take the same mail at once wait for each other here, and agree; so the order is one for all.
     """
-    now = max(mail.accepted_at for mail, _, _ in puts)
     rows = {
-        fingerprint: {"digest": fingerprint, "mail": mail.id, "at": mail.accepted_at}
-        for mail, _, digest in reversed(puts)
-        for fingerprint in (_fingerprint(digest),)
+        fingerprint: {
+            "digest": fingerprint,
+            "mail": mail.id,
+            "at": mail.accepted_at,
+            "before": mail.accepted_at - REMEMBERED_FOR,
+            "beyond": mail.accepted_at + REMEMBERED_FOR,
+        }
+        for (mail, _, _), fingerprint in zip(reversed(puts), reversed(fingerprints), strict=True)
     }
-    at = mail_digests.c.at
-    stale = sa.or_(at <= now - REMEMBERED_FOR, at > now + REMEMBERED_FOR)
-    upsert_where(connection, mail_digests, [rows[fingerprint] for fingerprint in sorted(rows)], stale)
+    if _REMEMBER.run(connection, [rows[fingerprint] for fingerprint in sorted(rows)]) == len(rows):
+        return {fingerprint: str(row["mail"]) for fingerprint, row in rows.items()}
     found = connection.execute(sa.select(mail_digests).where(mail_digests.c.digest.in_(rows)))
     return {bytes(row.digest): row.mail for row in found}
 
@@ -83,11 +108,11 @@ def _fingerprint(digest: str) -> bytes:
     return hashlib.sha256(digest.encode("utf-8", "surrogatepass")).digest()[:16]
 
 
-def _keep_contents(
-    connection: sa.Connection, new: Sequence[tuple[Mail, bytes]], numbers: Mapping[str, int], seal: Seal
-) -> None:
-    rows = []
-    for mail, content in new:
-        key, kept = seal.close(mail.id, content)
-        rows.append({"seq": numbers[mail.id], "key": key, "content": kept})
-    connection.execute(sa.insert(mail_contents), rows)
+_at = mail_digests.c.at
+_stale = sa.or_(_at <= sa.bindparam("before", type_=Instant), _at > sa.bindparam("beyond", type_=Instant))
+_REMEMBER = HotStatement(
+    lambda dialect: replacing(mail_digests, dialect, _stale), ("digest", "mail", "at", "before", "beyond")
+)
+_INSERT = HotStatement(lambda _dialect: sa.insert(mails).inline(), [column.name for column in mails.c])
+_INSERT_CONTENT = HotStatement(lambda _dialect: sa.insert(mail_contents).inline(), ("seq", "key", "content"))
+_INSERT_ADDRESS = HotStatement(lambda _dialect: sa.insert(mail_addresses).inline(), ("hash", "mail"))

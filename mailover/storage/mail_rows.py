@@ -10,9 +10,10 @@ import sqlalchemy as sa
 
 from mailover.core.mail import Fate, Leased, Mail, QueueDepth, Settlement, Suppression
 from mailover.storage import mail_counts, mail_forgetting, mail_log, mail_taking, suppressed
-from mailover.storage.database import Database, add_up, storable, upsert
+from mailover.storage.database import Database, adding, storable, upsert
+from mailover.storage.hot import HotStatement
 from mailover.storage.mail_counts import Counts
-from mailover.storage.mail_putting import Put, put
+from mailover.storage.mail_putting import Numbers, Put, put
 from mailover.storage.mail_settling import settle
 from mailover.storage.sealing import Seal
 from mailover.storage.store import Page
@@ -28,6 +29,7 @@ class MailRows:
         """The schema must be up to date."""
         self._database = database
         self._seal = seal
+        self._numbers = Numbers()
         self._asked_for_keys = False
 
     # -- the relay ------------------------------------------------------------------------------------------------
@@ -45,7 +47,9 @@ class MailRows:
         """All of it or nothing."""
         counts = Counts()
         with self._database.writing() as connection:
-            ids = put(connection, puts, counts, self._seal, holder=holder, until=until)
+            ids: tuple[str, ...] = ()
+            if puts:
+                ids = put(connection, puts, counts, self._seal, self._numbers, holder=holder, until=until)
             if settlements:
                 settle(connection, settlements, counts, holder=holder, now=now)
             _use(connection, uses)
@@ -230,8 +234,11 @@ def _use(connection: sa.Connection, uses: Mapping[date, Mapping[str, int]]) -> N
         for day, counts in uses.items()
         for provider, count in counts.items()
     ]
-    add_up(connection, mail_uses, rows)
+    _ADD_USES.run(connection, sorted(rows, key=lambda row: (row["day"], row["provider"])))
 
 
 def _storable(ids: Collection[str]) -> list[str]:
     return [each for each in ids if storable(each)]
+
+
+_ADD_USES = HotStatement(lambda dialect: adding(mail_uses, dialect, ("count",)), ("day", "provider", "count"))

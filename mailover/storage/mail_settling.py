@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from mailover.core.mail import Fate, Mail, Recipient, Settlement
 from mailover.errors import StorageError
+from mailover.storage.hot import HotStatement
 from mailover.storage.mail_counts import Counts
 from mailover.storage.mail_states import (
     DEAD,
@@ -83,9 +84,8 @@ def write(connection: sa.Connection, changes: Sequence[Change], counts: Counts) 
         rows.append({"number": row.seq} | {name: values[name] for name in _CHANGING})
         if change.forget or (place.state == SETTLED and not values["fates"] & DEAD):
             gone.append({"number": row.seq})
-    connection.execute(_REPLACE, rows)
-    if gone:
-        connection.execute(_FORGET, gone)
+    _REPLACE.run(connection, rows)
+    _FORGET.run(connection, gone)
 
 
 def forget_rows(connection: sa.Connection, rows: Sequence[sa.Row[Any]], counts: Counts) -> None:
@@ -113,10 +113,13 @@ def settled_place(now: datetime) -> Place:
 
 
 def _settled(mail: Mail, place: Place, each: Settlement, holder: str, now: datetime) -> tuple[Mail, Place]:
-    mail = replace(mail, recipients=_merged(mail.recipients, each.recipients))
     mine = place.state == HELD and place.holder == holder
-    if mine:
-        mail = replace(mail, attempts=mail.attempts + each.counted, because=each.because or mail.because)
+    mail = replace(
+        mail,
+        recipients=_merged(mail.recipients, each.recipients),
+        attempts=mail.attempts + (mine and each.counted),
+        because=each.because if mine and each.because else mail.because,
+    )
     if not mail.pending:
         return mail, settled_place(place.settled_at or now)
     if not mine:
@@ -140,8 +143,12 @@ def _surer(known: Recipient, told: Recipient) -> Recipient:
 
 
 _CHANGING = ("state", "fates", "due_at", "waiting_for", "holder", "held_until", "settled_at", "body")
-_REPLACE = sa.update(mails).where(mails.c.seq == sa.bindparam("number"))
-_FORGET = sa.delete(mail_contents).where(mail_contents.c.seq == sa.bindparam("number"))
+_REPLACE = HotStatement(
+    lambda _dialect: sa.update(mails).where(mails.c.seq == sa.bindparam("number")), ("number", *_CHANGING)
+)
+_FORGET = HotStatement(
+    lambda _dialect: sa.delete(mail_contents).where(mail_contents.c.seq == sa.bindparam("number")), ("number",)
+)
 _FORGET_ADDRESS = sa.delete(mail_addresses).where(
     mail_addresses.c.hash == sa.bindparam("its_hash"), mail_addresses.c.mail == sa.bindparam("its_mail")
 )

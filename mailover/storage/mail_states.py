@@ -98,7 +98,11 @@ def values_of(mail: Mail, place: Place) -> dict[str, Any]:
 
 def mail_of(row: sa.Row[Any]) -> Mail:
     """The mail of a row; columns that change without the body rule. Raises StorageError when it cannot be read."""
-    return replace(loads(Mail, row.body), due_at=row.due_at, waiting_for=row.waiting_for or "", handovers=row.handovers)
+    mail = loads(Mail, row.body)
+    due_at, waiting_for, handovers = row.due_at, row.waiting_for or "", row.handovers
+    if (mail.due_at, mail.waiting_for, mail.handovers) == (due_at, waiting_for, handovers):
+        return mail
+    return replace(mail, due_at=due_at, waiting_for=waiting_for, handovers=handovers)
 
 
 def shown(row: sa.Row[Any]) -> Mail:

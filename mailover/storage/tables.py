@@ -193,7 +193,7 @@ notes = sa.Table(
 mails = sa.Table(
     "mails",
     metadata,
-    sa.Column("seq", _sequence, primary_key=True),
+    sa.Column("seq", _sequence, primary_key=True, autoincrement=False),
     sa.Column("id", sa.Text, nullable=False, unique=True),
     sa.Column("stream", sa.Text, nullable=False),
     sa.Column("priority", sa.Integer, nullable=False),
@@ -220,7 +220,6 @@ mails = sa.Table(
             ("mails_dead", "fates & 12 <> 0", "seq"),
         )
     ),
-    sqlite_autoincrement=True,
 )
 """The numbers in `state` and `fates` are explained in `mail_states`. Each index holds what one question asks for."""
 

@@ -25,7 +25,7 @@ def upgrade() -> None:
     """Add; nothing that is there changes."""
     op.create_table(
         "mails",
-        sa.Column("seq", _SEQUENCE, primary_key=True),
+        sa.Column("seq", _SEQUENCE, primary_key=True, autoincrement=False),
         sa.Column("id", sa.Text, nullable=False, unique=True),
         sa.Column("stream", sa.Text, nullable=False),
         sa.Column("priority", sa.Integer, nullable=False),
@@ -40,7 +40,6 @@ def upgrade() -> None:
         sa.Column("handovers", sa.Integer, nullable=False),
         sa.Column("settled_at", _INSTANT),
         sa.Column("body", sa.Text, nullable=False),
-        sqlite_autoincrement=True,
     )
     for name, where, columns in _INDEXES:
         only = sa.text(where)
