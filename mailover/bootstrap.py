@@ -42,6 +42,7 @@ from mailover.service import Service, Snapshot
 from mailover.smtp import Credentials, Endpoint
 from mailover.storage.roster import Roster
 from mailover.storage.sql import SqlStore, open_store
+from mailover.wishes import Wishes
 from webhooks.app import create_app
 from webhooks.auth import Gate, Token, token
 from webhooks.server import ApiServer
@@ -183,6 +184,7 @@ class House:
         sender = HookSender(source, clock, Poster(resolver=resolver(settings)))
         self._hooks = HookPool(self._roster, sender, clock)
         self._dead_man = assembly.dead_man(settings, clock)
+        self._wishes = Wishes(self.service)
         self.api = ApiServer(app, listen.host, listen.port)
         self.service.listen(self._hear_decision)
 
@@ -274,11 +276,13 @@ class House:
         self.service.start()
         self.dispatcher.start()
         self._hooks.start()
+        self._wishes.start()
 
     def _stop_watching(self) -> None:
         with self._reloading:
             self._stopped = True
         self.agent.stop()
+        self._wishes.stop()
         self.service.stop()
         self._ping_from_now(None)
         self.dispatcher.stop()

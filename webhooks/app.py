@@ -32,6 +32,7 @@ from webhooks import (
     providers,
     repeats,
     reports,
+    route,
     streams,
     subscriptions,
 )
@@ -48,6 +49,7 @@ _log = logging.getLogger("mailover.webhooks")
 
 BLUEPRINTS: tuple[APIBlueprint, ...] = (
     active.blueprint,
+    route.blueprint,
     reports.blueprint,
     providers.blueprint,
     streams.blueprint,
