@@ -47,6 +47,7 @@ from mailover.service import Service, Snapshot
 from mailover.smtp import Credentials, Endpoint
 from mailover.storage.roster import Roster
 from mailover.storage.sql import SqlStore, open_store
+from mailover.wishes import Wishes
 from webhooks import metrics
 from webhooks.app import create_app
 from webhooks.auth import Gate, Token, token
@@ -196,6 +197,7 @@ class House:
         self._hooks = HookPool(self._roster, sender, clock)
         self._dead_man = assembly.dead_man(settings, clock)
         self.relay = self._relay(settings, Figures(app.extensions[metrics.EXTENSION]))
+        self._wishes = Wishes(self.service)
         self.api = ApiServer(app, listen.host, listen.port)
         self.service.listen(self._hear_decision)
 
@@ -310,6 +312,7 @@ class House:
             self._slack.start()
         if self.relay is not None:
             self.relay.start()
+        self._wishes.start()
 
     def _stop_watching(self) -> None:
         with self._reloading:
@@ -318,6 +321,7 @@ class House:
             self.relay.stop()
         self.agent.stop()
         self._hear_slack_by(None)
+        self._wishes.stop()
         self.service.stop()
         self._ping_from_now(None)
         self.dispatcher.stop()

@@ -20,12 +20,15 @@ from mailover.core.commands import Command
 from mailover.core.decide import Decision, Heard, decide
 from mailover.core.events import Event
 from mailover.core.fleet import Flag, Fleet, found
+from mailover.core.letters import Letter, Route, Spent
 from mailover.core.observations import AgentResumed, AgentStarted, Observation, ProbeKind, StoreSeen
 from mailover.core.operators import refusal
 from mailover.core.policy import Policy
+from mailover.core.routing import route
 from mailover.dns_board import DnsBoard
 from mailover.errors import NotFoundError, RefusedError, StorageError, UnavailableError, VersionConflictError
 from mailover.mail_desk import MailDesk
+from mailover.selectors import Selectors
 from mailover.storage.ledger import Ledger
 from mailover.storage.store import Retention, Store
 
@@ -104,6 +107,7 @@ class Service:
         identity: str,
         endpoints: Callable[[Event], Sequence[str]] = lambda _event: (),
         keep: Retention = Retention(),  # noqa: B008 - frozen
+        selectors: Selectors | None = None,
     ) -> None:
         """`identity` names a new store's fleet; `endpoints` says which outbox rows an event gets."""
         self.store = store
@@ -119,6 +123,9 @@ class Service:
         """The latest DNS report, and who makes one on request."""
         self.mail = MailDesk(store, clock)
         """Where mail is handed over to the relay."""
+        self.selectors = selectors or Selectors()
+        """Who is asked for the order of streams that name one."""
+        self._spent: Callable[[], Mapping[str, Spent]] = dict
         self._wake_at: datetime | None = None
         self._ledger = Ledger(store, endpoints, clock.now)
         fleet = self._ledger.committed or found(policy, identity, clock.now())
@@ -162,6 +169,18 @@ class Service:
     def offer_mailbox(self, inlet: MailboxInlet) -> None:
         """The agent offers to hear of arrivals from a workflow tool."""
         self._mailbox = inlet
+
+    def offer_spent(self, spent: Callable[[], Mapping[str, Spent]]) -> None:
+        """The relay offers to tell what it gave each provider lately."""
+        self._spent = spent
+
+    def route(self, letter: Letter, spent: Mapping[str, Spent] | None = None) -> Route:
+        """Where one message goes now. Asks the stream's selector, if it has one, for at most a tenth of a second."""
+        seen, now = self.snapshot, self.clock.now()
+        given = self._spent() if spent is None else spent
+        way = route(seen.fleet, seen.policy, letter, now, given)
+        wanted = self.selectors.message(seen.fleet, seen.policy, letter, way.providers, now)
+        return route(seen.fleet, seen.policy, letter, now, given, wanted=wanted) if wanted else way
 
     # -- the inlet ------------------------------------------------------------------------------------------------
 

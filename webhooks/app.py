@@ -35,6 +35,7 @@ from webhooks import (
     providers,
     repeats,
     reports,
+    route,
     slack,
     streams,
     subscriptions,
@@ -54,6 +55,7 @@ _log = logging.getLogger("mailover.webhooks")
 
 BLUEPRINTS: tuple[APIBlueprint, ...] = (
     active.blueprint,
+    route.blueprint,
     reports.blueprint,
     providers.blueprint,
     streams.blueprint,

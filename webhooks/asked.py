@@ -62,6 +62,14 @@ class EventQuery(Paging):
     stream: str | None = Field(None, max_length=100)
 
 
+class RouteQuery(BaseModel):
+    """What is known of one message."""
+
+    recipient: str = Field("", max_length=320, description="The recipient's address.")
+    key: str = Field("", max_length=200, description="Sticks to one provider where several share; else the recipient.")
+    region: str = Field("", max_length=63, description="A tag that the stream's geography knows.")
+
+
 class FailoverQuery(Paging):
     """Which failovers."""
 

@@ -8,6 +8,7 @@ from werkzeug.exceptions import UnprocessableEntity
 from mailover.core.commands import Command, FailBack, PauseFailback, PinProvider, ReorderStream, ResumeFailback, Unpin
 from mailover.core.events import rfc3339
 from mailover.core.fleet import StreamState
+from mailover.core.orders import order_of
 from mailover.errors import NotFoundError
 from mailover.service import Snapshot
 from webhooks.asked import LONGEST_PIN_MINUTES, Order, PinRequest, StreamPath, Until
@@ -102,7 +103,9 @@ def _body(snapshot: Snapshot, name: str, state: StreamState) -> dict[str, object
         "stream": name,
         "default": name == snapshot.default_stream,
         "flag": state.flag.body(),
-        "order": list(state.order or state.configured_order),
+        "order": list(
+            order_of(state, configured, parts().service.clock.now()) if configured else state.configured_order
+        ),
         "configured_order": list(state.configured_order),
         "pin": held and {"provider": held.provider, "until": rfc3339(held.until), "reason": held.reason, "by": held.by},
         "failback": configured and str(configured.failback),
