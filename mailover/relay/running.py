@@ -7,13 +7,16 @@ import asyncio
 import logging
 import random
 import secrets
+import time
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from mailover.config import Settings
 from mailover.config.relay import RelaySettings
-from mailover.core.carriage import PLAIN, StreamMail
+from mailover.core.carriage import StreamMail
 from mailover.core.decide import Decision
 from mailover.core.events import EventType
 from mailover.core.fleet import Flag
@@ -30,6 +33,7 @@ from mailover.relay.delivery.outcomes import Outcomes
 from mailover.relay.delivery.pool import Pool
 from mailover.relay.delivery.quota import Quota
 from mailover.relay.figures import Figures
+from mailover.relay.identity import dress
 from mailover.relay.intake import Intake, SenderOf
 from mailover.relay.intake_plan import plan_of
 from mailover.relay.submission import Door, inlet
@@ -102,6 +106,8 @@ class Running:
         self._tasks: set[asyncio.Task[None]] = set()
         self._ending = asyncio.Event()
         self._beats = 0
+        self._signatures: set[tuple[str, str, str]] = set()
+        """Whose signatures were broken, by stream and provider."""
 
     @property
     def ports(self) -> tuple[int, ...]:
@@ -117,7 +123,9 @@ class Running:
         carrying = asyncio.create_task(self._carrier.run())
         try:
             await self._intake.start()
-            self._service.mail.offer(inlet(self._door, asyncio.get_running_loop()))
+            loop = asyncio.get_running_loop()
+            self._service.mail.offer(inlet(self._door, loop), partial(_wake, loop, self._woken))
+            self._service.offer_spent(self._spent)
             ready()
             await self._beat_until_the_end(carrying)
         finally:
@@ -224,6 +232,17 @@ class Running:
         elif changed:
             self._carrier.look()
 
+    def _woken(self) -> None:
+        """Somebody changed what waits."""
+        self._begin(self._look_again())
+
+    async def _look_again(self) -> None:
+        try:
+            await self._look()
+        except StorageError as error:
+            _log.warning("the queue could not be looked at: %s", error)
+        self._carrier.look()
+
     # -- parts --------------------------------------------------------------------------------------------------------
 
     def _streams(self) -> Mapping[str, StreamMail]:
@@ -258,21 +277,43 @@ class Running:
             patience=patience(self._relay.delivery),
         )
 
-    def _route(self, letter: Letter) -> Route:
-        snapshot, now = self._service.snapshot, asyncio.get_running_loop().time()
-        spent = {
+    async def _route(self, letter: Letter) -> Route:
+        snapshot = self._service.snapshot
+        if self._terms(letter.stream).selector:  # a plug-in may take its time
+            return await asyncio.to_thread(self._service.route, letter, self._spent())
+        return route(snapshot.fleet, snapshot.policy, letter, self._service.clock.now(), self._spent())
+
+    def _spent(self) -> Mapping[str, Spent]:
+        """What each provider was given lately; also asked from other threads."""
+        now = time.monotonic()
+        return {
             name: Spent(
                 today=self._quota.today(name),
                 most=self._quota.most(name),
                 closed_to_us=pool.standing.closed_for(now) > 0,
             )
-            for name, pool in self._pools.items()
+            for name, pool in tuple(self._pools.items())
         }
-        return route(snapshot.fleet, snapshot.policy, letter, self._service.clock.now(), spent)
 
     def _dress(self, mail: Mail, provider: str, content: bytes) -> tuple[str, bytes]:
-        identity = self._terms(mail.stream).identities.get(provider, PLAIN)
-        return identity.envelope_from if mail.sender and identity.envelope_from else mail.sender, content
+        identity = self._terms(mail.stream).identities.get(provider)
+        if identity is None:
+            return mail.sender, content
+        dressed = dress(content, mail.sender, identity)
+        for domain in dressed.broken:
+            self._tell_of_signature(mail.stream, provider, domain)
+        return dressed.sender, dressed.content
+
+    def _tell_of_signature(self, stream: str, provider: str, domain: str) -> None:
+        """Once in a life of the relay: it is so for every message."""
+        if (stream, provider, domain) not in self._signatures:
+            self._signatures.add((stream, provider, domain))
+            _log.warning(
+                "the DKIM signature of %s does not survive what is changed for %s in mail of %s, and was taken out",
+                domain,
+                provider,
+                stream,
+            )
 
     def _tell(self, mail: Mail, done: Attempt, addresses: Sequence[str]) -> None:
         now = self._service.clock.now()
@@ -294,6 +335,11 @@ class Running:
                 _log.warning("an address that does not exist is not remembered: %s", error)
 
         self._begin(keep())
+
+
+def _wake(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:
+    with suppress(RuntimeError):  # its loop has just ended
+        loop.call_soon_threadsafe(what)
 
 
 def _newly_named(before: Mapping[str, Flag], after: Mapping[str, Flag]) -> Collection[str]:

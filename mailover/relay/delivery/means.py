@@ -11,7 +11,7 @@ from mailover.relay.delivery.accounts import Haste
 from mailover.relay.delivery.attempt import Attempt
 from mailover.relay.delivery.pool import Pool
 
-Router = Callable[[Letter], Route]
+Router = Callable[[Letter], Awaitable[Route]]
 """The route of one message now."""
 
 Dress = Callable[[Mail, str, bytes], tuple[str, bytes]]

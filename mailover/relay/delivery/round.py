@@ -53,7 +53,7 @@ class Round:
     async def run(self) -> Settlement | float:
         """What it came to; a number when nobody could be tried: the seconds after which to try again."""
         await self._leave_out_suppressed()
-        for route, addresses in self._routes():
+        for route, addresses in await self._routes():
             await self._carry(route, addresses)
         if self._copies.suppressions:
             self._means.remember(self._copies.suppressions)
@@ -72,13 +72,13 @@ class Round:
         unwanted = await self._means.suppressed(pending)
         self._copies.settle([each for each in pending if each.lower() in unwanted], Fate.SUPPRESSED)
 
-    def _routes(self) -> Iterable[tuple[Route, list[str]]]:
+    async def _routes(self) -> Iterable[tuple[Route, list[str]]]:
         """The pending recipients by the route they share."""
         groups: dict[tuple[object, ...], tuple[Route, list[str]]] = {}
         for recipient in self._copies.pending:
             routine = self._mail.attempts == 0
             letter = Letter(stream=self._mail.stream, recipient=recipient.address, key=self._mail.id, routine=routine)
-            route = self._means.route(letter)
+            route = await self._means.route(letter)
             groups.setdefault((route.providers, route.because), (route, []))[1].append(recipient.address)
         return groups.values()
 
