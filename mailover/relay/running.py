@@ -21,6 +21,7 @@ from mailover.core.decide import Decision
 from mailover.core.events import EventType
 from mailover.core.fleet import Flag
 from mailover.core.mail import Mail, QueueDepth, Suppression
+from mailover.core.observations import Failure, FailureKind, Stage
 from mailover.core.queues import QueueSeen
 from mailover.core.routing import Letter, Route, Spent, route
 from mailover.errors import StorageError
@@ -51,6 +52,9 @@ _LOOK_EVERY = 2
 _EXCHANGE_EVERY = 5
 _TIDY_EVERY = 600
 _NO_TERMS = StreamMail()
+_HANGS = Failure(
+    kind=FailureKind.TIMEOUT, stage=Stage.END_DATA, text="no answer to a whole message for 10 s", replied=True
+)
 _TIDYING = 200
 """Steps of one run of forgetting."""
 
@@ -270,6 +274,7 @@ class Running:
             now=self._service.clock.now,
             dice=random.random,
             tell=self._tell,
+            hang=partial(self._outcomes.tell, failure=_HANGS),
             expired=self._ground.figures.expired,
             suppressed=self._writer.suppressed,
             remember=self._remember,

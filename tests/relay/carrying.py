@@ -44,6 +44,7 @@ class Delivery:
         self.clock = clock
         self.heard: list[Observation] = []
         self.attempts: list[Attempt] = []
+        self.hanging: list[str] = []
         self.expired: list[tuple[str, int]] = []
         self.remembered: list[Suppression] = []
         self.route: Callable[[Letter], Route] = lambda _: Route(providers=tuple(pools), because="as configured")
@@ -61,6 +62,7 @@ class Delivery:
             now=self.clock.now,
             dice=lambda: 0.5,
             tell=self._tell,
+            hang=self.hanging.append,
             expired=lambda stream, copies: self.expired.append((stream, copies)),
             suppressed=self.writer.suppressed,
             remember=self.remembered.extend,

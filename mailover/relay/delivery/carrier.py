@@ -26,8 +26,6 @@ _MOST = 2000
 _LEASE_AT_ONCE = 200
 _FOR_THE_DOOR = 0.75
 """Part of the memory that leased mail may fill; the rest is for what is being handed over."""
-_SLOWLY_ANSWERED = 2.0
-"""Seconds after a final dot from which its message does not keep others waiting any more."""
 _LONGEST_LOOK = 5.0
 """Seconds until the queue is looked at again, whatever it said: another relay may have left something."""
 _AGAIN = 1.0
@@ -226,7 +224,7 @@ class Carrier:
     async def _round(self, leased: Leased, slot: "_Slot") -> Settlement | float:
         mail = leased.mail
         try:
-            once = Round(leased, self._means, ours=lambda: self._sure(mail), sent=slot.soon)
+            once = Round(leased, self._means, ours=lambda: self._sure(mail), free=slot.free)
             came_to = await once.run()
             if once.fruitless:
                 self._backlog.block(mail.stream, time.monotonic() + _FRUITLESS)
@@ -287,23 +285,13 @@ async def _set_within(event: asyncio.Event, seconds: float) -> bool:
 
 
 class _Slot:
-    """The place of one message among those under way; freed once, early if its final dot is slowly answered."""
+    """The place of one message among those under way; freed once."""
 
     def __init__(self, free: Callable[[], None]) -> None:
         self._free: Callable[[], None] | None = free
-        self._timer: asyncio.TimerHandle | None = None
-
-    def soon(self) -> None:
-        """The final dot leaves now."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(_SLOWLY_ANSWERED, self.free)
 
     def free(self) -> None:
-        """Others may begin."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """Others may begin. Harmless when repeated."""
         if self._free is not None:
             free, self._free = self._free, None
             free()

@@ -42,6 +42,8 @@ class Means:
     """From 0 to 1."""
     tell: Callable[[Mail, Attempt, Sequence[str]], None]
     """Hears of each attempt, and of the recipients it was for."""
+    hang: Callable[[str], None]
+    """Hears of a provider that has not answered a final dot for some seconds."""
     expired: Callable[[str, int], None]
     """Hears of a stream's copies that nobody took in time."""
     suppressed: Callable[[Collection[str]], Awaitable[Collection[str]]]

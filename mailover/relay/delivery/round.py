@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
+from functools import partial
 
 from mailover.core import retry
 from mailover.core.mail import Fate, Leased, Settlement
@@ -32,18 +33,23 @@ _LOOK_AGAIN = timedelta(minutes=5)
 """When mail that is held is looked at, though nothing was heard that would free it."""
 _SOON = timedelta(seconds=1)
 _GLANCE = 0.1
+_SLOW_ANSWER = 2.0
+"""Seconds after a final dot from which other messages are sent elsewhere first."""
+_NO_ANSWER = 10.0
+"""Seconds from which the agent hears of it; what becomes of the message itself is not known for long."""
 
 
 class Round:
     """For one mail, once."""
 
-    def __init__(self, leased: Leased, means: Means, *, ours: Callable[[], bool], sent: Callable[[], None]) -> None:
-        """`ours`: whether the lease still holds. `sent` is called when a final dot is about to leave."""
+    def __init__(self, leased: Leased, means: Means, *, ours: Callable[[], bool], free: Callable[[], None]) -> None:
+        """`ours`: whether the lease still holds. `free` is called when others need not wait for this any more."""
         self._mail = leased.mail
         self._content = leased.content
         self._means = means
         self._ours = ours
-        self._sent = sent
+        self._free = free
+        self._unanswered: asyncio.TimerHandle | None = None
         self._expires_at = retry.expires_at(leased.mail.accepted_at, leased.mail.deadline_at)
         self._copies = Copies(leased.mail, means.terms(leased.mail.stream), means.now, means.dice)
         self._busy: list[float] = []
@@ -186,21 +192,33 @@ class Round:
         times = 1 + _PATIENT_LATER * mail.attempts
         at_least_once = means.terms(mail.stream).at_least_once
         sender, content = means.dress(mail, pool.account.provider, self._content)
-        return await attempt(
+        done = await attempt(
             pool,
             Envelope(sender=sender, recipients=tuple(recipients), utf8=mail.utf8),
             content,
             haste=means.haste.patient(max(times, _PATIENT_AT_LAST) if alone else times),
             patience=means.patience.at_least_once if at_least_once else means.patience.usual,
-            still=self._about_to_send,
+            still=partial(self._about_to_send, pool),
         )
+        if self._unanswered is not None:
+            self._unanswered.cancel()
+        return done
 
-    def _about_to_send(self) -> bool:
+    def _about_to_send(self, pool: Pool) -> bool:
         """The last moment at which nothing has happened yet."""
         if self._expired or not self._ours():
             return False
-        self._sent()
+        self._unanswered = asyncio.get_running_loop().call_later(_SLOW_ANSWER, self._is_slow, pool)
         return True
+
+    def _is_slow(self, pool: Pool) -> None:
+        """The final dot is not answered yet: this message waits on, the others need not."""
+        pool.standing.doubt(time.monotonic())
+        self._free()
+        self._unanswered = asyncio.get_running_loop().call_later(_NO_ANSWER - _SLOW_ANSWER, self._hangs, pool)
+
+    def _hangs(self, pool: Pool) -> None:
+        self._means.hang(pool.account.provider)
 
 
 def _in_order(pools: Sequence[Pool]) -> list[Pool]:
