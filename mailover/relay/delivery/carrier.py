@@ -51,6 +51,8 @@ class Carrier:
         self._queue = queue
         self._means = means
         self._paused: Collection[str] = ()
+        self._more = False
+        """Whether the queue had something when it was last asked."""
         self._backlog = Backlog(most_bytes=most_bytes, most=_MOST, slots=slots)
         self._leases = Leases(lease.total_seconds())
         self._tasks: set[asyncio.Task[None]] = set()
@@ -154,7 +156,10 @@ class Carrier:
         self._poked.clear()
         most, most_bytes = (int(free * _FOR_THE_DOOR) for free in self._backlog.room())
         taken: tuple[Leased, ...] = ()
-        if most and most_bytes:
+        if most < _LEASE_AT_ONCE and self._more or not most_bytes:
+            await _set_within(self._poked, _LONGEST_LOOK)
+            return
+        if most:
             asked_at = time.monotonic()
             blocked = self._backlog.blocked(asked_at)
             taken = await self._queue.lease(limit=min(most, _LEASE_AT_ONCE), most_bytes=most_bytes, without=blocked)
@@ -163,6 +168,7 @@ class Carrier:
                     self._leases.hold(leased.mail.id, asked_at)
                     self._backlog.add(leased)
             self._pump()
+        self._more = bool(taken)
         if not taken:
             await self._wait_for_more()
 
@@ -267,7 +273,7 @@ class Carrier:
     def _done(self, mail: Mail) -> None:
         self._leases.drop(mail.id)
         self._backlog.forget(mail.size)
-        if not self._backlog.waiting:
+        if self._more:  # else nothing is due that is not here, and what comes next is handed over
             self._poked.set()
 
     def _ended(self, mail: Mail) -> None:
