@@ -156,7 +156,7 @@ class Carrier:
         self._poked.clear()
         most, most_bytes = (int(free * _FOR_THE_DOOR) for free in self._backlog.room())
         taken: tuple[Leased, ...] = ()
-        if most < _LEASE_AT_ONCE and self._more or not most_bytes:
+        if (most < _LEASE_AT_ONCE and self._more) or not most_bytes:
             await _set_within(self._poked, _LONGEST_LOOK)
             return
         if most:

@@ -77,8 +77,8 @@ class Copies:
 
     def settle(self, addresses: Iterable[str], fate: Fate) -> None:
         """Nothing more will be done for these by itself."""
-        self.touched = True
         for address in addresses:
+            self.touched = True
             self._changed[address] = replace(self._changed[address], fate=fate, settled_at=self._now())
 
     def wait(self, reason: Reason) -> None:

@@ -43,7 +43,8 @@ class Pace:
 
     def take(self, now: float) -> None:
         """A message goes, at once or when its wait is over; whoever asks next waits behind it."""
-        self._tokens -= 1.0
+        if self.rate is not None:
+            self._tokens -= 1.0
         self._went.append(now)
         if self._went[0] < now - 2 * _MEASURED_SECONDS:
             self._went = [at for at in self._went if at > now - _MEASURED_SECONDS]

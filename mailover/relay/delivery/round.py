@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import partial
+from operator import itemgetter
 
 from mailover.core import retry
 from mailover.core.mail import Fate, Leased, Settlement
@@ -104,11 +105,11 @@ class Round:
         pools = [pool for name in route.providers if (pool := self._means.pools().get(name)) is not None]
         tried: list[Pool] = []
         order = _in_order(pools)
-        for pool in order:
-            alone = pool is order[-1]
+        for pool, ready in order:
+            alone = pool is order[-1][0]
             if not left or self._expired or not self._ours():
                 break
-            if await self._turn(pool, alone=alone):
+            if await self._turn(pool, ready, alone=alone):
                 tried.append(pool)
                 left = await self._use(pool, left, alone=alone)
         if pools:
@@ -144,8 +145,8 @@ class Round:
 
     # -- one provider -------------------------------------------------------------------------------------------------
 
-    async def _turn(self, pool: Pool, *, alone: bool) -> bool:
-        """Wait until this provider may be given another message; False when that takes too long."""
+    async def _turn(self, pool: Pool, ready: Readiness, *, alone: bool) -> bool:
+        """Wait until this provider may be given another message; False when that takes too long, or it fails now."""
         now, within = time.monotonic(), _LAST_TURN_WITHIN if alone else _TURN_WITHIN
         if pool.standing.doubted and (pool.standing.tested or not pool.turns.free):
             return False
@@ -155,7 +156,12 @@ class Round:
         pool.pace.take(now + wait)
         if wait:
             await asyncio.sleep(wait)
-        return await pool.turns.take(self._mail.priority, within)
+        if not await pool.turns.take(self._mail.priority, within):
+            return False
+        if pool.standing.readiness(time.monotonic()) > ready or (pool.standing.doubted and pool.standing.tested):
+            pool.turns.give()
+            return False
+        return True
 
     async def _use(self, pool: Pool, recipients: Sequence[str], *, alone: bool) -> list[str]:
         """Give it the message for these recipients; those who have to go elsewhere. Ends the turn."""
@@ -221,12 +227,11 @@ class Round:
         self._means.hang(pool.account.provider)
 
 
-def _in_order(pools: Sequence[Pool]) -> list[Pool]:
-    """Those last that have just failed, and without those that told us to wait, or that a message is testing."""
+def _in_order(pools: Sequence[Pool]) -> list[tuple[Pool, Readiness]]:
+    """Those last that have just failed, and without those that told us to wait."""
     now = time.monotonic()
-    ready = {pool.account.provider: pool.standing.readiness(now) for pool in pools}
-    fit = [pool for pool in pools if ready[pool.account.provider] is not Readiness.CLOSED]
-    return sorted(fit, key=lambda pool: ready[pool.account.provider])
+    fit = [(pool, ready) for pool in pools if (ready := pool.standing.readiness(now)) is not Readiness.CLOSED]
+    return sorted(fit, key=itemgetter(1))
 
 
 def _until_free(pools: Sequence[Pool]) -> float:
