@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
+from mailover.config.delivery import DeliverySettings
 from mailover.config.fields import Address, EhloName, HiddenText, Listen, Name, ReadableFile, Table
 from mailover.config.intake import LimitsSettings, ListenerSettings, ListenTls
 from mailover.secrets import Secret
@@ -52,6 +53,8 @@ class RelaySettings(Table):
     """Seals the text of mail in the store; several to change it: the first seals, all of them open."""
     encryption_key_file: Path | None = None
     """File that holds them, one on each line."""
+    delivery: DeliverySettings = DeliverySettings()
+    """How mail is carried to the providers."""
     listeners: dict[Name, ListenerSettings] = Field(default_factory=dict)
     """More places where it listens."""
 
