@@ -247,6 +247,8 @@ class House:
                 raise ConfigError([f"{key}: cannot change while mailover runs; restart it"])
         if (self._settings.relay is None) != (settings.relay is None):
             raise ConfigError(["relay: cannot be added or left out while mailover runs; restart it"])
+        if self.relay is not None and settings.relay is not None:
+            self.relay.check(settings, settings.relay)
         couriers = assembly.couriers(settings, self.store, self._clock, self._count)
         self.adapters.use(settings.adapters)
         self.agent.stop()
