@@ -3,7 +3,7 @@
 # Quick when all is there already. Run by `make peers`; needs root and Debian's package manager.
 set -eu
 
-packages="postfix dovecot-imapd haproxy bind9 swaks libnet-ssleay-perl curl openssl prometheus iproute2 nftables libfaketime"
+packages="postfix libsasl2-modules dovecot-imapd haproxy nginx libnginx-mod-mail bind9 swaks libnet-ssleay-perl curl openssl prometheus iproute2 nftables libfaketime"
 # What the client recipes are written for.
 packages="$packages jq golang-go php-cli php-curl php-mbstring php-symfony-mailer php-illuminate-mail"
 
