@@ -23,6 +23,7 @@ from agent.self_check import Reference, ask_all
 from mailover.core.decide import Decision, ProbeOrder, may_probe, may_rehearse
 from mailover.core.observations import Observation, ProbeKind, Purpose
 from mailover.errors import MailoverError, UnavailableError
+from mailover.loops import new_loop
 from mailover.resolve import Resolver
 from mailover.service import Service, Snapshot
 
@@ -320,12 +321,3 @@ class Agent:
         deadline = self._rhythm.deadline.total_seconds()
         seen = await ask_all(watched.references, resolver=watched.resolver, now=now, deadline=deadline)
         self._service.hear(*seen)
-
-
-def new_loop() -> asyncio.AbstractEventLoop:
-    """The event loop that probes run in: uvloop where it runs, which takes a tenth less CPU for each of them."""
-    try:
-        from uvloop import new_event_loop  # noqa: PLC0415 - pyproject asks for it on some platforms only
-    except ImportError:
-        return asyncio.new_event_loop()
-    return new_event_loop()

@@ -24,7 +24,6 @@ from typing import Any
 from ground.figures import Verdict, cpu_seconds, program
 from ground.providers import Server, quick_server
 
-from agent.loop import new_loop
 from agent.probes import Target
 from agent.probes.prober import Prober
 from mailover.bootstrap import assemble
@@ -32,6 +31,7 @@ from mailover.config import build
 from mailover.core.draft import ProbeOrder
 from mailover.core.observations import Observation, ProbeKind, Purpose
 from mailover.demo.scene import free_port
+from mailover.loops import new_loop
 from mailover.resolve import Resolver
 from mailover.smtp import Endpoint
 from mailover.storage.sql import SqlStore

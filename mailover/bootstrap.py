@@ -32,18 +32,24 @@ from mailover.config import Settings
 from mailover.config.dns import Also as AlsoSetting
 from mailover.config.dns_needs import provider_needs, sender_domains
 from mailover.config.mapping import credentials, endpoint, next_credentials, policy, retention
+from mailover.config.outlets import Scope
 from mailover.config.watching import ImapSettings, MailboxKind, RoundTripSettings
 from mailover.core.decide import Decision
 from mailover.core.events import Severity
 from mailover.errors import ConfigError
 from mailover.process import Supervisor, only_one
+from mailover.relay.figures import Figures
+from mailover.relay.life import Relay
+from mailover.relay.running import Ground
 from mailover.resolve import Resolver
 from mailover.secrets import mask
 from mailover.service import Service, Snapshot
 from mailover.smtp import Credentials, Endpoint
 from mailover.storage.roster import Roster
+from mailover.storage.sealing import Seal
 from mailover.storage.sql import SqlStore, open_store
 from mailover.wishes import Wishes
+from webhooks import metrics
 from webhooks.adapters.running import Adapters
 from webhooks.app import create_app
 from webhooks.auth import Gate, Token, token
@@ -200,6 +206,7 @@ class House:
         self._hooks = HookPool(self._roster, sender, clock, count=self._count)
         self._dead_man = assembly.dead_man(settings, clock)
         self.adapters = Adapters(self.service)
+        self.relay = self._relay(settings, Figures(app.extensions[metrics.EXTENSION]))
         self._wishes = Wishes(self.service)
         self.api = ApiServer(app, listen.host, listen.port)
         self.service.listen(self._hear_decision)
@@ -212,6 +219,8 @@ class House:
                 if reread is not None:
                     signal.signal(signal.SIGHUP, lambda *_: self._reload_aside(reread))
                 _log.info("the API answers at %s", self.api.url)
+                if self.relay is not None:
+                    _log.info("mail is taken at port %s", ", ".join(str(port) for port in self.relay.ports))
                 self._supervisor.ready(f"the API answers at {self.api.url}")
                 self.api.run()
         finally:
@@ -236,6 +245,8 @@ class House:
         ):
             if was != wanted:
                 raise ConfigError([f"{key}: cannot change while mailover runs; restart it"])
+        if (self._settings.relay is None) != (settings.relay is None):
+            raise ConfigError(["relay: cannot be added or left out while mailover runs; restart it"])
         couriers = assembly.couriers(settings, self.store, self._clock, self._count)
         self.adapters.use(settings.adapters)
         self.agent.stop()
@@ -253,13 +264,28 @@ class House:
         self._gate.use(_tokens(settings))
         self._limits.use(settings.limits)
         self.service.keep = retention(settings)
+        self.store.mail.reseal(_seal(settings))
         self.service.reload(policy(settings), settings.default_stream)
+        if self.relay is not None and settings.relay is not None:
+            self.relay.reload(settings, settings.relay)
         self.dispatcher.stop()
         self.dispatcher = Dispatcher(couriers)
         self.dispatcher.start()
         self._roster.use(assembly.hooks(settings), settings.server.webhook_allow)
         self._hear_slack_by(assembly.slack_inlet(settings, self.service))
         self._ping_from_now(assembly.dead_man(settings, self._clock))
+
+    def _relay(self, settings: Settings, figures: Figures) -> Relay | None:
+        if settings.relay is None:
+            return None
+        ground = Ground(
+            service=self.service,
+            queue=self.store.mail,
+            sender_of=lambda secret: _sender(self._gate, secret),
+            figures=figures,
+            keep=lambda: self.service.keep.history,
+        )
+        return Relay(settings, settings.relay, ground)
 
     def _agent(self, settings: Settings) -> Agent:
         looked_at = watched(settings, resolver(settings), self._clock.now)
@@ -299,11 +325,15 @@ class House:
         self._hooks.start()
         if self._slack is not None:
             self._slack.start()
+        if self.relay is not None:
+            self.relay.start()
         self._wishes.start()
 
     def _stop_watching(self) -> None:
         with self._reloading:
             self._stopped = True
+        if self.relay is not None:
+            self.relay.stop()
         self.agent.stop()
         self._hear_slack_by(None)
         self._wishes.stop()
@@ -346,7 +376,7 @@ class House:
 
 def assemble(settings: Settings, *, clock: Clock | None = None) -> House:
     """Build the whole house. Raises ConfigError when a port is taken, StorageError when the store cannot be opened."""
-    store = open_store(settings.storage.url.reveal())
+    store = open_store(settings.storage.url.reveal(), _seal(settings))
     try:
         known = store.load()
         return House(settings, clock or SystemClock(known.decided_at if known is not None else None), store)
@@ -359,12 +389,22 @@ def assemble(settings: Settings, *, clock: Clock | None = None) -> House:
         raise
 
 
+def _seal(settings: Settings) -> Seal:
+    """What the text of mail is sealed with, if anything."""
+    return Seal(settings.relay.encryption_key if settings.relay is not None else ())
+
+
 def _sink_refused(error: OSError) -> ConfigError:
     return ConfigError([f"round_trip.smtp.listen: cannot be used: {error.strerror or error}"])
 
 
 def _tokens(settings: Settings) -> list[Token]:
     return [token(name, each.token.reveal(), each.scopes) for name, each in settings.tokens.items()]
+
+
+def _sender(gate: Gate, secret: str) -> str | None:
+    holder = gate.holder(secret, Scope.SEND)
+    return holder.name if holder is not None else None
 
 
 def _masked(settings: Settings, text: str) -> str:

@@ -23,6 +23,7 @@ from webhooks import (
     active,
     description,
     dns,
+    docs_page,
     events,
     failovers,
     health,
@@ -157,6 +158,7 @@ def create_app(
         app.register_api(blueprint)
     ofrep_flask.install(app)
     app.register_blueprint(nginx.blueprint)
+    docs_page.install(app)
     description.install(app)
     follower.start()
     return app

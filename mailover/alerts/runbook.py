@@ -37,6 +37,7 @@ SECTIONS: Mapping[EventType, str] = {
     EventType.DNS_REPAIRED: "DNS is wrong",
     EventType.QUEUE_GROWING: "The queue grows",
     EventType.QUEUE_DRAINED: "The queue grows",
+    EventType.QUEUE_AMBIGUOUS: "Mail was sent and never answered",
 }
 """The heading that answers each alert."""
 

@@ -73,6 +73,10 @@ class AlertsSettings(Table):
     """Failovers of a stream within a day; more are excessive."""
     remind_every: Span = timedelta(minutes=30)
     """Between reminders of critical incidents that nobody acknowledged; "0s" means none."""
+    queue_depth: int = Field(default=1000, ge=1)
+    """Mails of one stream that may wait in the relay; more for a minute are a queue that grows."""
+    queue_age: PositiveSpan = timedelta(minutes=5)
+    """How long a mail may wait there within its sending hours."""
     posts_an_hour: int = Field(default=30, ge=1, le=3600)
     """Messages in the Slack channel before the rest of the hour is gathered in one thread."""
     runbook_url: WebAddress | None = None

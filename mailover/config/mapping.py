@@ -146,5 +146,7 @@ def _alerts(settings: Settings) -> AlertPolicy:
         untried_after=alerts.untried_after,
         failovers_a_day=alerts.failovers_a_day,
         remind_every=alerts.remind_every,
+        queue_depth=alerts.queue_depth,
+        queue_age=alerts.queue_age,
         dns_unknown_after=settings.dns.unknown_after if settings.dns else AlertPolicy().dns_unknown_after,
     )

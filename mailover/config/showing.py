@@ -38,7 +38,7 @@ def show(settings: Settings) -> str:
 
 def warnings(settings: Settings, path: Path | None) -> list[str]:
     """What is allowed but hardly meant, as sentences with their key path."""
-    return [*_readable_secrets(path), *_not_yet(settings), *_unused(settings), *_unsafe(settings), *_alike(settings)]
+    return [*_readable_secrets(path), *_unused(settings), *_unsafe(settings), *_alike(settings)]
 
 
 def _readable_secrets(path: Path | None) -> Iterator[str]:
@@ -65,11 +65,6 @@ def _unused(settings: Settings) -> Iterator[str]:
             yield f'streams.{name}.weights: are used only with mode = "balance"'
     if all(stream.postpone for stream in settings.streams.values()):
         yield "streams: all of them postpone, so none ever waits for another"
-
-
-def _not_yet(settings: Settings) -> Iterator[str]:
-    if settings.relay is not None:
-        yield "relay: this version has no relay yet; the table is checked and otherwise ignored"
 
 
 def _unsafe(settings: Settings) -> Iterator[str]:

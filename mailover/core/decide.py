@@ -3,8 +3,9 @@
 Pure. `now` is given, ids are numbered by the fleet, and nothing here knows a clock, a socket or a store.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from mailover.core import (
     dns_watch,
@@ -13,6 +14,7 @@ from mailover.core import (
     judging,
     operators,
     postponing,
+    queues,
     rehearsing,
     reports,
     round_trips,
@@ -40,6 +42,7 @@ from mailover.core.observations import (
     StoreSeen,
 )
 from mailover.core.policy import Policy
+from mailover.core.queues import QueueSeen
 
 __all__ = ["Decision", "Heard", "ProbeOrder", "decide", "may_probe", "may_rehearse"]
 
@@ -51,6 +54,7 @@ Heard = (
     | StoreSeen
     | DnsVerdict
     | OrderWanted
+    | QueueSeen
     | AgentStarted
     | AgentResumed
 )
@@ -95,24 +99,13 @@ def _hear(draft: Draft, item: Heard | Command) -> None:
         case Observation():
             by_purpose = {Purpose.REPORT: reports.hear_report, Purpose.REHEARSAL: rehearsing.hear_rehearsal}
             by_purpose.get(item.purpose, hearing.hear_probe)(draft, item)
-        case Overdue():
-            hearing.hear_overdue(draft, item)
-        case ReferenceSeen():
-            sight.hear_reference(draft, item)
-        case MailboxSeen():
-            round_trips.hear_mailbox(draft, item)
-        case StoreSeen():
-            _hear_store(draft, item)
-        case DnsVerdict():
-            dns_watch.hear(draft, item)
-        case OrderWanted():
-            selections.hear(draft, item)
         case AgentStarted():
             _start(draft)
         case AgentResumed():
             sight.resume(draft, max(item.absent_since, draft.fleet.decided_at))  # others may have decided meanwhile
         case _:
-            operators.carry_out(draft, item)
+            hear: Callable[[Draft, Any], None] = _FACTS.get(type(item), operators.carry_out)
+            hear(draft, item)
 
 
 def _start(draft: Draft) -> None:
@@ -131,6 +124,17 @@ def _hear_store(draft: Draft, seen: StoreSeen) -> None:
         seconds = round((draft.now - failing).total_seconds(), 3)
         because = "the store can be written again; what happened meanwhile is recorded"
         draft.emit(EventType.STORAGE_RECOVERED, "agent", Severity.INFO, because, seconds=seconds)
+
+
+_FACTS: Mapping[type, Callable[[Draft, Any], None]] = {
+    Overdue: hearing.hear_overdue,
+    ReferenceSeen: sight.hear_reference,
+    MailboxSeen: round_trips.hear_mailbox,
+    StoreSeen: _hear_store,
+    DnsVerdict: dns_watch.hear,
+    OrderWanted: selections.hear,
+    QueueSeen: queues.hear,
+}
 
 
 def _judge(draft: Draft, provider: str) -> None:

@@ -38,6 +38,7 @@ class EventType(StrEnum):
     DNS_REPAIRED = "dns.repaired"
     QUEUE_GROWING = "queue.growing"
     QUEUE_DRAINED = "queue.drained"
+    QUEUE_AMBIGUOUS = "queue.ambiguous"
     FAILOVERS_EXCESSIVE = "failovers.excessive"
     PROVIDER_UNTRIED = "provider.untried"
     PROVIDER_REHEARSED = "provider.rehearsed"

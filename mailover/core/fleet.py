@@ -156,6 +156,20 @@ class DnsStanding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QueueStanding:
+    """What was last thought of the relay's queue of one stream."""
+
+    stuck_since: datetime | None = None
+    """Since when more waits than should, without becoming fewer."""
+    queued: int = 0
+    """How much it was then."""
+    growing_since: datetime | None = None
+    """Since when people know."""
+    ambiguous: int = 0
+    """Mails of that fate that people know of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """From the first failing signal to the recovery; belongs to one provider, or to the agent."""
 
@@ -218,6 +232,8 @@ class Fleet:
     incidents_made: int = 0
     dns: Mapping[str, DnsStanding] = field(default_factory=dict)
     """By domain, and by domain and provider with a slash between."""
+    queues: Mapping[str, QueueStanding] = field(default_factory=dict)
+    """By stream."""
     reminded_at: datetime | None = None
     """When people were last reminded of incidents that nobody acknowledged."""
 

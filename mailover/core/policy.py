@@ -92,6 +92,12 @@ class AlertPolicy:
     """Zero: never."""
     dns_unknown_after: timedelta = 6 * _HOUR
     """How long the DNS may give no answer."""
+    queue_depth: int = 1000
+    """Mails of a stream that may wait in the relay."""
+    queue_age: timedelta = 5 * _MINUTE
+    """How long one may."""
+    queue_patience: timedelta = _MINUTE
+    """How long it may stay so without becoming less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ In groups where the server offers PIPELINING (RFC 2920). What was said about eac
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from mailover.core.observations import Failure, FailureKind, Stage
 from mailover.smtp.blame import NegativeReplyError, SessionError, UnfitError
@@ -26,7 +26,7 @@ class Delivery:
     def __init__(self, wire: Wire, envelope: Envelope) -> None:
         self._wire = wire
         self._envelope = envelope
-        self._utf8 = self._offered.utf8 and needs_utf8(envelope.sender, *envelope.recipients)
+        self._utf8 = self._offered.utf8 and (envelope.utf8 or needs_utf8(envelope.sender, *envelope.recipients))
         self._asked: list[str] = []
         """Recipients whose RCPT is unanswered, in order."""
         self._taken = False
@@ -38,14 +38,16 @@ class Delivery:
         """MAIL and RCPT. Raises SessionError when no recipient is taken."""
         await self._transact([self._mail(size=None, eight_bit=False), *self._rcpts()])
 
-    async def send(self, message: bytes, *, patience: float | None = None) -> None:
+    async def send(
+        self, message: bytes, *, patience: float | None = None, still: Callable[[], bool] | None = None
+    ) -> None:
         """The whole transaction. Raises SessionError when nothing was accepted, or nobody knows."""
         data = body(message)
         eight_bit = not data.isascii()
         self._check(size=len(data), eight_bit=eight_bit)
         mail = self._mail(size=len(data) if "SIZE" in self._offered.keywords else None, eight_bit=eight_bit)
         await self._transact([mail, *self._rcpts(), command(Verb.DATA)])
-        await self._wire.at(Stage.DATA, self._body(data))
+        await self._wire.at(Stage.DATA, self._body(data, still))
         self._wire.record.succeeded(Stage.DATA)
         if patience is not None:
             self._wire.extend(patience)
@@ -59,6 +61,8 @@ class Delivery:
             raise self._unfit(f"the message has {size} bytes, the server takes {most}")
         if eight_bit and not self._offered.eight_bit:
             raise self._unfit("the message is not 7-bit and the server does not offer 8BITMIME")
+        if self._envelope.utf8 and not self._offered.utf8:
+            raise self._unfit("the message needs SMTPUTF8 and the server does not offer it")
 
     def _mail(self, *, size: int | None, eight_bit: bool) -> Command:
         try:
@@ -135,13 +139,15 @@ class Delivery:
             self._wire.close()
         raise SessionError(self._refused)
 
-    async def _body(self, data: bytes) -> None:
+    async def _body(self, data: bytes, still: Callable[[], bool] | None) -> None:
         """Up to and including the final dot. Whatever fails here was surely not accepted."""
         wire = self._wire
         for start in range(0, len(data), _BODY_PIECE):
             wire.listen()
             await wire.connected.write(data[start : start + _BODY_PIECE])
         await asyncio.sleep(0)  # a server that hangs up now is noticed before the dot makes its hanging up ambiguous
+        if still is not None and not still():
+            raise UnfitError(FailureKind.LOCAL, "the message was not ours to send any more")
         await wire.say(Command(verb=Verb.END_DATA, wire=b".\r\n"))
 
     async def _verdict(self) -> None:

@@ -63,6 +63,8 @@ class Envelope:
 
     sender: str
     recipients: tuple[str, ...]
+    utf8: bool = False
+    """Whether the message has headers that only SMTPUTF8 allows (RFC 6531), whatever the addresses."""
 
     def __post_init__(self) -> None:
         if not self.recipients:

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import ssl
 import time
+from collections.abc import Callable, Mapping, Sequence
 
 from mailover.core.observations import Failure, FailureKind, Stage
 from mailover.core.providers import Tls
@@ -23,7 +24,7 @@ from mailover.smtp.protocol import Meaning, State
 from mailover.smtp.replies import ProtocolError
 from mailover.smtp.stream import PeerClosedError, Stream
 from mailover.smtp.tls import context_for, facts_of
-from mailover.smtp.transcript import Transcript
+from mailover.smtp.transcript import RecipientResult, Transcript
 from mailover.smtp.wire import Wire
 
 _FAREWELL_SECONDS = 1.0
@@ -40,13 +41,17 @@ class Session:
         deadline: float,
         credentials: Credentials | None = None,
         address: str | None = None,
+        limits: Mapping[Stage, float] | None = None,
     ) -> None:
-        """`deadline` is in seconds from now; `address` is dialled instead of what the name resolves to."""
+        """`deadline` is in seconds from now; `address` is dialled instead of what the name resolves to.
+
+        `limits` are seconds for single stages within it, for whoever would rather go elsewhere than wait.
+        """
         self._endpoint = endpoint
         self._resolver = resolver
         self._credentials = credentials
         self._address = address
-        self._wire = Wire(deadline)
+        self._wire = Wire(deadline, limits)
         if credentials is not None:
             self._wire.record.secrets = (credentials.password.reveal(),)
 
@@ -66,9 +71,10 @@ class Session:
             self.close()
         return self.usable
 
-    def begin(self, deadline: float) -> None:
-        """The next message on this connection: a new deadline, and a new record."""
+    def begin(self, deadline: float, limits: Mapping[Stage, float] | None = None) -> None:
+        """The next message on this connection: a new deadline, new limits, and a new record."""
         self._wire.extend(deadline)
+        self._wire.limits = limits or {}
         self._wire.record = self._wire.record.following()
 
     async def open(self, until: Stage = Stage.STARTTLS) -> None:
@@ -99,13 +105,21 @@ class Session:
         """MAIL and RCPT without DATA, to learn whether this server would take a message."""
         await Delivery(self._wire, envelope).offer()
 
-    async def send(self, envelope: Envelope, message: bytes, *, patience: float | None = None) -> None:
+    async def send(
+        self,
+        envelope: Envelope,
+        message: bytes,
+        *,
+        patience: float | None = None,
+        still: Callable[[], bool] | None = None,
+    ) -> None:
         """A message to all recipients that the server takes. An `ambiguous` failure means: perhaps accepted.
 
         `patience` is how many seconds the reply to the final dot is waited for, instead of what is left of the rest:
-        giving up there may deliver twice, so RFC 5321 section 4.5.3.2.6 asks senders for ten minutes.
+        giving up there may deliver twice, so RFC 5321 section 4.5.3.2.6 asks senders for ten minutes. `still` is asked
+        right before the dot; a no hangs up instead, so that nothing is delivered: a `local` failure.
         """
-        await Delivery(self._wire, envelope).send(message, patience=patience)
+        await Delivery(self._wire, envelope).send(message, patience=patience, still=still)
 
     async def reset(self) -> None:
         """Forget the transaction begun, and see whether the server is still there."""
@@ -128,6 +142,11 @@ class Session:
     def close(self) -> None:
         """At once, without a farewell. Harmless when repeated."""
         self._wire.close()
+
+    @property
+    def recipients(self) -> Sequence[RecipientResult]:
+        """What was said about each recipient of the last message, as far as anything was."""
+        return self._wire.record.recipients
 
     def transcript(self, failure: Failure | None, *, finished_at: float | None = None) -> Transcript:
         """What happened since the session, or the last message, began."""

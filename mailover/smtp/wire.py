@@ -6,7 +6,7 @@ Every foreign exception ends here and becomes a `SessionError`. Which steps make
 import asyncio
 import contextlib
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from mailover.core.observations import Failure, Stage
@@ -21,12 +21,16 @@ T = TypeVar("T")
 
 
 class Wire:
-    """The stream, the dialogue on it and the record of it. `deadline` is in seconds from now, for everything."""
+    """The stream, the dialogue on it and the record of it. `deadline` is in seconds from now, for everything.
 
-    def __init__(self, deadline: float) -> None:
+    `limits` are seconds that a stage may take each time it is waited for, within the deadline.
+    """
+
+    def __init__(self, deadline: float, limits: Mapping[Stage, float] | None = None) -> None:
         self.dialogue = Dialogue()
         self.record = Record()
         self.stream: Stream | None = None
+        self.limits = limits or {}
         self.extend(deadline)
 
     def extend(self, deadline: float) -> None:
@@ -48,7 +52,7 @@ class Wire:
         """Do a piece of work that belongs to a stage, within the deadline. Raises SessionError."""
         began = time.perf_counter()
         try:
-            async with asyncio.timeout_at(self._ends_at):
+            async with asyncio.timeout_at(self._limit(stage)):
                 return await work
         except MET_AT_THE_EDGE as error:
             # the foreign exception may quote a secret, so it is not kept as the cause
@@ -58,7 +62,14 @@ class Wire:
 
     def failure(self, stage: Stage, error: Exception) -> Failure:
         """The failure that an exception amounts to."""
-        return blame(stage, error, replied=self.replied, seconds=self._seconds, show=self.record.show)
+        seconds = min(self._seconds, self.limits.get(stage, self._seconds))
+        return blame(stage, error, replied=self.replied, seconds=seconds, show=self.record.show)
+
+    def _limit(self, stage: Stage) -> float:
+        limit = self.limits.get(stage)
+        if limit is None:
+            return self._ends_at
+        return min(self._ends_at, asyncio.get_running_loop().time() + limit)
 
     async def say(self, *commands: Command) -> None:
         """Send commands as one group. Raises if the server said something before it was asked."""

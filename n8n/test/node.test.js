@@ -5,7 +5,7 @@ const { test } = require('node:test');
 const { advice, problem } = require('../dist/nodes/asking.js');
 const { reported } = require('../dist/nodes/Mailover/answers.js');
 const { Mailover } = require('../dist/nodes/Mailover/Mailover.node.js');
-const { asReport, onlyOnce, read } = require('../dist/nodes/Mailover/requests.js');
+const { asMessage, asReport, onlyOnce, read } = require('../dist/nodes/Mailover/requests.js');
 
 /** An item of an execution, as the routing of n8n shows it. */
 function item({ execution = '17', run = 0, index = 0, parameters = {} } = {}) {
@@ -48,7 +48,7 @@ test('a call without a body says so in JSON, so that a server without tokens tak
 test('every operation that changes something is sent with a key, and no look is', () => {
 	const { properties } = new Mailover().description;
 	const operations = properties.filter((each) => each.name === 'operation').flatMap((each) => each.options);
-	assert.equal(operations.length, 24);
+	assert.equal(operations.length, 27);
 	const repeatable = new Set(['Run check of a provider', 'Run DNS check']);
 	for (const { action, routing } of operations) {
 		const keyed = (routing.send?.preSend ?? []).includes(onlyOnce);
@@ -90,6 +90,16 @@ test('a report has what the text says, and what is said beside it wins', async (
 	const fine = { operation: 'reportSuccess', provider: 'ses', text: 'left over' };
 	const { body: success } = await asReport.call(item({ parameters: fine }), {});
 	assert.deepEqual(success, { reports: [{ provider: 'ses', ok: true }] });
+});
+
+test('addresses of a message are read with and without names', async () => {
+	const parameters = { from: 'Example billing <billing@example.com>', to: 'ann@example.net, "Bo, b" <b@example.net>,<c@x.de>' };
+	const { body } = await asMessage.call(item({ parameters }), { body: { subject: 'Hello' } });
+	assert.deepEqual(body, {
+		subject: 'Hello',
+		from: { name: 'Example billing', address: 'billing@example.com' },
+		to: [{ address: 'ann@example.net' }, { name: 'Bo, b', address: 'b@example.net' }, { address: 'c@x.de' }],
+	});
 });
 
 test('the answer to a report says whom to try now', async () => {

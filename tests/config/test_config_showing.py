@@ -95,13 +95,3 @@ def test_an_unused_provider_gets_a_warning() -> None:
     providers = {name: {"preset": "postmark"} for name in ("a", "b", "c")}
     settings = build({"providers": providers, "streams": {"s": {"providers": ["a", "b"]}}}, {})
     assert "providers.c: no stream uses it" in warnings(settings, None)
-
-
-def test_a_part_that_does_not_exist_yet_is_said_to_be_ignored() -> None:
-    document = {
-        "providers": {name: {"host": f"{name}.example", "username": "u", "password": "p"} for name in "ab"},
-        "streams": {"s": {"providers": ["a", "b"]}},
-        "relay": {},
-    }
-    told = warnings(build(document, {}), None)
-    assert told == ["relay: this version has no relay yet; the table is checked and otherwise ignored"]

@@ -1,4 +1,4 @@
-"""Sessions that put mail and settle it without end, in a process that prints what was acknowledged until it is killed.
+"""A process whose sessions put mail and settle it without end, and that prints what was acknowledged until it ends.
 
 Its leases end at once, so that what a session holds is taken by another, too, as after a crash.
 """

@@ -81,3 +81,22 @@ export async function asReport(
 function domain(address: string): string {
 	return address.slice(address.lastIndexOf('@') + 1).replace(/[>\s].*$/, '');
 }
+
+/** A message with its addresses in the words of the API. */
+export async function asMessage(
+	this: IExecuteSingleFunctions,
+	request: IHttpRequestOptions,
+): Promise<IHttpRequestOptions> {
+	const [from] = correspondents(String(this.getNodeParameter('from')));
+	const to = correspondents(String(this.getNodeParameter('to')));
+	return { ...request, body: { ...(request.body as object), from, to } };
+}
+
+function correspondents(text: string): Array<{ address: string; name?: string }> {
+	const each = text.match(/(?:"[^"]*"|[^,"])+/g) ?? [];
+	return each.map((one) => {
+		const [, name, address] = /^\s*"?([^"<]*?)"?\s*<([^>]*)>\s*$/.exec(one) ?? [];
+		if (address === undefined) return { address: one.trim() };
+		return name === '' ? { address } : { address, name };
+	});
+}

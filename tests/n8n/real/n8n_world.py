@@ -99,7 +99,7 @@ class World:
 def document(providers: Mapping[str, Provider], ca_file: str) -> dict[str, Any]:
     """mailover's config: the defaults in a hurry."""
     return {
-        "tokens": {"n8n": {"token": TOKEN, "scopes": ["read", "report", "operate"]}},
+        "tokens": {"n8n": {"token": TOKEN, "scopes": ["read", "report", "operate", "send"]}},
         "providers": {
             name: {
                 "host": each.host,

@@ -13,9 +13,10 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from fake_internet import FakeInternet
 from n8n_world import NAMES, HouseAgent, World, credentials, document, example
 from playwright.sync_api import Page, sync_playwright
-from running_n8n import OWNER, PACKAGE, RunningN8n
+from running_n8n import OWNER, PACKAGE, RunningN8n, until
 
 from mailover.demo.authority import shared_authority
+from mailover.demo.behaviour import Behaviour
 from mailover.demo.provider import Provider
 
 PICTURES = PACKAGE / "pictures"
@@ -46,15 +47,27 @@ def main() -> None:
             page.wait_for_selector("[data-test-id=canvas-node]")
             page.wait_for_timeout(2500)
             page.keyboard.press("1")
+            page.wait_for_timeout(1000)
+            if slug.startswith("failover"):
+                page.click("[data-test-id=zoom-out-button]")
             page.wait_for_timeout(1500)
             page.screenshot(path=PICTURES / f"{slug}.png")
+        providers["postmark"].behave(Behaviour.REFUSE)
+        until(lambda: world.flag()["provider"] == "sendgrid", "a failover")
         open_node(page, "Mailover Trigger")
+        page.get_by_text("Test this trigger").click()
+        page.get_by_text("JSON", exact=True).click()
+        page.get_by_text("failover.happened").first.wait_for()
+        page.mouse.click(700, 650)
+        page.wait_for_timeout(10_000)
         page.screenshot(path=PICTURES / "trigger.png")
         made = n8n.add_workflow(example("scheduled-check"), world.credentials)
         page.goto(f"{n8n.url}/workflow/{made['id']}")
         page.wait_for_selector("[data-test-id=canvas-node]")
         page.wait_for_timeout(2500)
         open_node(page, "Pin the Backup")
+        page.locator("[data-test-id=parameter-input-operation] input").click()
+        page.wait_for_timeout(1000)
         page.screenshot(path=PICTURES / "node.png")
         page.goto(f"{n8n.url}/home/credentials")
         page.get_by_text("Mailover API", exact=True).first.click()

@@ -5,7 +5,8 @@ import uuid
 from typing import Any
 
 import pytest
-from n8n_world import World
+from lossy_line import LossyLine
+from n8n_world import TOKEN, World
 from running_n8n import until
 
 from mailover.demo.behaviour import Behaviour
@@ -33,6 +34,11 @@ def node(resource: str, operation: str, **parameters: object) -> dict[str, Any]:
 
 def asked(world: World, resource: str, operation: str, **parameters: object) -> Any:
     """What the node gives, as items."""
+    return given(world, node(resource, operation, **parameters))
+
+
+def given(world: World, mailover: dict[str, Any]) -> Any:
+    """What a node gives, as items; when its run failed, the error."""
     path = str(uuid.uuid4())
     start = {
         "id": str(uuid.uuid4()),
@@ -50,8 +56,8 @@ def asked(world: World, resource: str, operation: str, **parameters: object) -> 
         },
     }
     document = {
-        "name": f"{resource} {operation}",
-        "nodes": [start, node(resource, operation, **parameters)],
+        "name": "Mailover",
+        "nodes": [start, mailover],
         "connections": {"Webhook": {"main": [[{"node": "Mailover", "type": "main", "index": 0}]]}},
         "settings": {"executionOrder": "v1"},
     }
@@ -76,6 +82,8 @@ def test_streams_are_read_and_steered(mended: World) -> None:
     assert one(mended, "stream", "getActive")["stream"] == "transactional"
     assert one(mended, "stream", "getActive", stream="bulk") == mended.flag("bulk")
     assert one(mended, "stream", "get", stream="bulk") == mended.call("GET", "/streams/bulk")
+    routed = one(mended, "stream", "route", stream="marketing", recipient="ann@example.net", key="customer-7")
+    assert routed == mended.call("GET", "/route/marketing?recipient=ann@example.net&key=customer-7")
     names = [each["stream"] for each in asked(mended, "stream", "getAll")]
     assert sorted(names) == ["bulk", "marketing", "transactional"]
     pinned = one(mended, "stream", "pin", stream="bulk", provider="sendgrid", minutes=5, reason="a look")
@@ -86,6 +94,24 @@ def test_streams_are_read_and_steered(mended: World) -> None:
     assert one(mended, "stream", "resumeFailback", stream="bulk")["failback_paused_until"] is None
     assert one(mended, "stream", "setOrder", stream="bulk", providers="sendgrid , ses")["order"] == ["sendgrid", "ses"]
     assert one(mended, "stream", "setOrder", stream="bulk", providers="ses,sendgrid")["order"] == ["ses", "sendgrid"]
+
+
+def test_a_call_whose_answer_was_lost_is_repeated_and_carried_out_once(mended: World) -> None:
+    def pins() -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = mended.call("GET", "/events?type=stream.pinned&stream=bulk&limit=500")["items"]
+        return found
+
+    before = len(pins())
+    with LossyLine(f"http://127.0.0.1:{mended.agent.port}").serving() as line:
+        lossy = {"baseUrl": line.url, "apiToken": TOKEN}
+        mended.credentials["Lossy"] = mended.n8n.add_credential("Lossy", "mailoverApi", lossy)
+        pin = node("stream", "pin", stream="bulk", provider="sendgrid", minutes=5)
+        again = {"retryOnFail": True, "maxTries": 3, "waitBetweenTries": 100}
+        (stream,) = given(mended, {**pin, **again, "credentials": {"mailoverApi": {"name": "Lossy"}}})
+    assert stream["pin"]["provider"] == "sendgrid"
+    assert len(line.keys) == 2
+    assert line.keys[0] == line.keys[1] is not None
+    assert len(pins()) == before + 1
 
 
 def test_logs_come_in_full_or_up_to_a_limit(mended: World) -> None:
@@ -132,6 +158,13 @@ def test_deliveries_are_reported_in_the_words_of_the_sending_node(mended: World)
     assert (failure["stage"], failure["code"], failure["enhanced"]) == ("end_data", 451, "4.3.0")
     assert (failure["text"], told[0]["recipient_domain"]) == (words, "example.net")
     assert (told[0]["reporter"], told[1]["count"]) == ("n8n", 3)
+
+
+def test_the_relay_is_handed_mail_and_its_queue_is_shown(mended: World) -> None:
+    """No relay runs here, and that is what the node says."""
+    assert {each["queued"] for each in asked(mended, "delivery", "getQueue")} <= {0}
+    mail = {"from": "billing@example.com", "to": "ann@example.net", "subject": "Hello", "message": "It is me."}
+    assert "relay" in json.dumps(asked(mended, "delivery", "sendMessage", stream="bulk", **mail))
 
 
 def test_dns_incidents_and_callbacks(mended: World) -> None:

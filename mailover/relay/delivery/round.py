@@ -1,0 +1,241 @@
+"""One mail, once over its providers: whoever fails before the final dot is followed by the next one at once.
+
+What it comes to is one `Settlement`. What a failure means is `copies`', when a round is due others decide.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from functools import partial
+from operator import itemgetter
+
+from mailover.core import retry
+from mailover.core.mail import Fate, Leased, Settlement
+from mailover.core.routing import Letter, Route
+from mailover.core.sentences import failure_words, listed
+from mailover.relay.delivery.attempt import Attempt, attempt
+from mailover.relay.delivery.copies import Copies, Left, Reason
+from mailover.relay.delivery.means import Means
+from mailover.relay.delivery.pool import Pool
+from mailover.relay.delivery.rehearsal import log_headers
+from mailover.relay.delivery.standing import Readiness
+from mailover.smtp import Envelope
+
+_ANY = "any"
+_TURN_WITHIN = 0.3
+"""Seconds to wait for a provider that is merely busy while there is another one."""
+_LAST_TURN_WITHIN = 3.0
+_PATIENT_AT_LAST = 4.0
+"""Times the usual haste, where nobody is left to move on to."""
+_PATIENT_LATER = 2.0
+"""Times more in each later round, lest a provider that is only slow is never waited for."""
+_LOOK_AGAIN = timedelta(minutes=5)
+"""When mail that is held is looked at, though nothing was heard that would free it."""
+_SOON = timedelta(seconds=1)
+_GLANCE = 0.1
+_SLOW_ANSWER = 2.0
+"""Seconds after a final dot from which other messages are sent elsewhere first."""
+_NO_ANSWER = 10.0
+"""Seconds from which the agent hears of it; what becomes of the message itself is not known for long."""
+
+
+class Round:
+    """For one mail, once."""
+
+    def __init__(self, leased: Leased, means: Means, *, ours: Callable[[], bool], free: Callable[[], None]) -> None:
+        """`ours`: whether the lease still holds. `free` is called when others need not wait for this any more."""
+        self._mail = leased.mail
+        self._content = leased.content
+        self._means = means
+        self._ours = ours
+        self._free = free
+        self._unanswered: asyncio.TimerHandle | None = None
+        self._expires_at = retry.expires_at(leased.mail.accepted_at, leased.mail.deadline_at)
+        self._copies = Copies(leased.mail, means.terms(leased.mail.stream), means.now, means.dice)
+        self._busy: list[float] = []
+        self.fruitless = False
+        """Whether every provider failed, and had failed before: the next mail will hardly fare better."""
+
+    async def run(self) -> Settlement | float:
+        """What it came to; a number when nobody could be tried: the seconds after which to try again."""
+        await self._leave_out_suppressed()
+        for route, addresses in await self._routes():
+            await self._carry(route, addresses)
+        if self._copies.suppressions:
+            self._means.remember(self._copies.suppressions)
+        if self._busy and not self._copies.touched:
+            return min(self._busy)
+        for seconds in self._busy:
+            self._wait("its providers are busy", timedelta(seconds=seconds))
+        return self._copies.settlement()
+
+    # -- where to ---------------------------------------------------------------------------------------------------
+
+    async def _leave_out_suppressed(self) -> None:
+        if not self._means.terms(self._mail.stream).suppress:
+            return
+        pending = [each.address for each in self._copies.pending]
+        unwanted = await self._means.suppressed(pending)
+        self._copies.settle([each for each in pending if each.lower() in unwanted], Fate.SUPPRESSED)
+
+    async def _routes(self) -> Iterable[tuple[Route, list[str]]]:
+        """The pending recipients by the route they share."""
+        groups: dict[tuple[object, ...], tuple[Route, list[str]]] = {}
+        for recipient in self._copies.pending:
+            routine = self._mail.attempts == 0
+            letter = Letter(stream=self._mail.stream, recipient=recipient.address, key=self._mail.id, routine=routine)
+            route = await self._means.route(letter)
+            groups.setdefault((route.providers, route.because), (route, []))[1].append(recipient.address)
+        return groups.values()
+
+    async def _carry(self, route: Route, addresses: list[str]) -> None:
+        if self._expired:
+            self._expire(addresses)
+        elif route.test:
+            log_headers(self._mail, self._content, route.because)
+            self._copies.settle(addresses, Fate.LOGGED)
+        elif not route.providers:
+            due_at = route.wake_at or self._means.now() + _LOOK_AGAIN
+            self._copies.wait(Reason(because=route.because, due_at=due_at, waiting_for=route.waiting_for))
+        else:
+            await self._try_all(route, addresses)
+
+    async def _try_all(self, route: Route, left: list[str]) -> None:
+        pools = [pool for name in route.providers if (pool := self._means.pools().get(name)) is not None]
+        tried: list[Pool] = []
+        order = _in_order(pools)
+        for pool, ready in order:
+            alone = pool is order[-1][0]
+            if not left or self._expired or not self._ours():
+                break
+            if await self._turn(pool, ready, alone=alone):
+                tried.append(pool)
+                left = await self._use(pool, left, alone=alone)
+        if pools:
+            left = self._copies.give_up_unfit(left, len(pools))
+        if left and self._expired:
+            self._expire(left)
+        elif left and tried:
+            self._put_off(left, tried, pools)
+        elif left:
+            self._busy.append(_until_free(pools))
+
+    def _put_off(self, left: Sequence[str], tried: Sequence[Pool], pools: Sequence[Pool]) -> None:
+        """Nobody took it who could be asked: soon again if one was only too busy, else after a pause."""
+        pause = retry.after_failing_providers(self._mail.attempts, self._means.dice())
+        if any(pool not in tried and not pool.standing.doubted for pool in pools):
+            pause = min(pause, _SOON)
+        self.fruitless = all(pool.standing.doubted for pool in pools)
+        names = [pool.account.provider for pool in tried]
+        failure = self._copies.failure_of(left[0])
+        said = f": {failure_words(failure)}" if failure is not None else ""
+        self._wait(f"{listed(names)} did not take it{said}", pause, _ANY if len(pools) > 1 else names[0])
+
+    def _wait(self, because: str, pause: timedelta, waiting_for: str = "") -> None:
+        self._copies.wait(Reason(because=because, due_at=self._means.now() + pause, waiting_for=waiting_for))
+
+    def _expire(self, addresses: Sequence[str]) -> None:
+        self._copies.settle(addresses, Fate.EXPIRED)
+        self._means.expired(self._mail.stream, len(addresses))
+
+    @property
+    def _expired(self) -> bool:
+        return self._means.now() >= self._expires_at
+
+    # -- one provider -------------------------------------------------------------------------------------------------
+
+    async def _turn(self, pool: Pool, ready: Readiness, *, alone: bool) -> bool:
+        """Wait until this provider may be given another message; False when that takes too long, or it fails now."""
+        now, within = time.monotonic(), _LAST_TURN_WITHIN if alone else _TURN_WITHIN
+        if pool.standing.doubted and (pool.standing.tested or not pool.turns.free):
+            return False
+        wait = pool.pace.wait(now)
+        if wait > within:
+            return False
+        pool.pace.take(now + wait)
+        if wait:
+            await asyncio.sleep(wait)
+        if not await pool.turns.take(self._mail.priority, within):
+            return False
+        if pool.standing.readiness(time.monotonic()) > ready or (pool.standing.doubted and pool.standing.tested):
+            pool.turns.give()
+            return False
+        return True
+
+    async def _use(self, pool: Pool, recipients: Sequence[str], *, alone: bool) -> list[str]:
+        """Give it the message for these recipients; those who have to go elsewhere. Ends the turn."""
+        testing = pool.standing.doubted
+        pool.standing.tested = testing
+        elsewhere: list[str] = []
+        try:
+            size = pool.account.recipients
+            for start in range(0, len(recipients), size):
+                elsewhere += await self._give(pool, recipients[start : start + size], alone=alone)
+        finally:
+            if testing:
+                pool.standing.tested = False
+            pool.turns.give()
+        return elsewhere
+
+    async def _give(self, pool: Pool, recipients: Sequence[str], *, alone: bool) -> list[str]:
+        """As many transactions as the provider wants for them, while each takes somebody."""
+        left = Left(here=list(recipients))
+        elsewhere: list[str] = []
+        while left.here:
+            asked = left.here
+            done = await self._attempt(pool, asked, alone=alone)
+            left = self._copies.judge(done, asked)
+            pool.learn(done.failure, time.monotonic())
+            self._means.tell(self._mail, done, asked)
+            elsewhere += left.elsewhere
+            if len(left.here) == len(asked):
+                return elsewhere + asked
+        return elsewhere
+
+    async def _attempt(self, pool: Pool, recipients: Sequence[str], *, alone: bool) -> Attempt:
+        means, mail = self._means, self._mail
+        times = 1 + _PATIENT_LATER * mail.attempts
+        at_least_once = means.terms(mail.stream).at_least_once
+        sender, content = means.dress(mail, pool.account.provider, self._content)
+        done = await attempt(
+            pool,
+            Envelope(sender=sender, recipients=tuple(recipients), utf8=mail.utf8),
+            content,
+            haste=means.haste.patient(max(times, _PATIENT_AT_LAST) if alone else times),
+            patience=means.patience.at_least_once if at_least_once else means.patience.usual,
+            still=partial(self._about_to_send, pool),
+        )
+        if self._unanswered is not None:
+            self._unanswered.cancel()
+        return done
+
+    def _about_to_send(self, pool: Pool) -> bool:
+        """The last moment at which nothing has happened yet."""
+        if self._expired or not self._ours():
+            return False
+        self._unanswered = asyncio.get_running_loop().call_later(_SLOW_ANSWER, self._is_slow, pool)
+        return True
+
+    def _is_slow(self, pool: Pool) -> None:
+        """The final dot is not answered yet: this message waits on, the others need not."""
+        pool.standing.doubt(time.monotonic())
+        self._free()
+        self._unanswered = asyncio.get_running_loop().call_later(_NO_ANSWER - _SLOW_ANSWER, self._hangs, pool)
+
+    def _hangs(self, pool: Pool) -> None:
+        self._means.hang(pool.account.provider)
+
+
+def _in_order(pools: Sequence[Pool]) -> list[tuple[Pool, Readiness]]:
+    """Those last that have just failed, and without those that told us to wait."""
+    now = time.monotonic()
+    fit = [(pool, ready) for pool in pools if (ready := pool.standing.readiness(now)) is not Readiness.CLOSED]
+    return sorted(fit, key=itemgetter(1))
+
+
+def _until_free(pools: Sequence[Pool]) -> float:
+    """Seconds until one of them may be asked; that of a test is not known, it is over soon."""
+    now = time.monotonic()
+    waits = (max(pool.standing.closed_for(now), pool.pace.wait(now), _GLANCE) for pool in pools)
+    return min(waits, default=_LOOK_AGAIN.total_seconds())
