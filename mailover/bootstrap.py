@@ -42,6 +42,7 @@ from mailover.secrets import mask
 from mailover.service import Service, Snapshot
 from mailover.smtp import Credentials, Endpoint
 from mailover.storage.roster import Roster
+from mailover.storage.sealing import Seal
 from mailover.storage.sql import SqlStore, open_store
 from mailover.wishes import Wishes
 from webhooks.app import create_app
@@ -249,6 +250,7 @@ class House:
         self._gate.use(_tokens(settings))
         self._limits.use(settings.limits)
         self.service.keep = retention(settings)
+        self.store.mail.reseal(_seal(settings))
         self.service.reload(policy(settings), settings.default_stream)
         self.dispatcher.stop()
         self.dispatcher = Dispatcher(couriers)
@@ -340,7 +342,7 @@ class House:
 
 def assemble(settings: Settings, *, clock: Clock | None = None) -> House:
     """Build the whole house. Raises ConfigError when a port is taken, StorageError when the store cannot be opened."""
-    store = open_store(settings.storage.url.reveal())
+    store = open_store(settings.storage.url.reveal(), _seal(settings))
     try:
         known = store.load()
         return House(settings, clock or SystemClock(known.decided_at if known is not None else None), store)
@@ -351,6 +353,11 @@ def assemble(settings: Settings, *, clock: Clock | None = None) -> House:
     except BaseException:
         store.close()
         raise
+
+
+def _seal(settings: Settings) -> Seal:
+    """What the text of mail is sealed with, if anything."""
+    return Seal(settings.relay.encryption_key if settings.relay is not None else ())
 
 
 def _sink_refused(error: OSError) -> ConfigError:

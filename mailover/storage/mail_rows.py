@@ -39,6 +39,11 @@ class MailRows:
         self._numbers = Numbers()
         self._asked_for_keys = False
 
+    def reseal(self, seal: Seal) -> None:
+        """From now on with these keys; what waited for one of them is due."""
+        self._seal = seal
+        self._asked_for_keys = False
+
     # -- the relay ------------------------------------------------------------------------------------------------
 
     def commit(
