@@ -16,8 +16,9 @@ from mailover.storage import mail_counts, mail_forgetting, mail_log, mail_taking
 from mailover.storage.database import Database, adding, storable, upsert
 from mailover.storage.hot import HotStatement
 from mailover.storage.mail_counts import Counts
+from mailover.storage.mail_holding import Holding
 from mailover.storage.mail_putting import Numbers, Put, put
-from mailover.storage.mail_settling import settle
+from mailover.storage.mail_settling import Known, OutdatedError, settle, settle_known
 from mailover.storage.reserve import Reserve
 from mailover.storage.sealing import Seal
 from mailover.storage.store import Page
@@ -37,6 +38,7 @@ class MailRows:
         self._reserve = Reserve(database.file) if database.file is not None else None
         self._seal = seal
         self._numbers = Numbers()
+        self._holding = Holding()
         self._asked_for_keys = False
 
     def reseal(self, seal: Seal) -> None:
@@ -60,18 +62,32 @@ class MailRows:
         if puts and self._reserve is not None:
             self._reserve.check()
 
+        new: list[Known] = []
+        known = self._holding.take(settlements)
+
         def write(connection: sa.Connection) -> tuple[str, ...]:
+            nonlocal new
             counts = Counts()
             ids: tuple[str, ...] = ()
             if puts:
-                ids = put(connection, puts, counts, self._seal, self._numbers, holder=holder, until=until)
-            if settlements:
-                settle(connection, settlements, counts, holder=holder, now=now)
+                ids, new = put(connection, puts, counts, self._seal, self._numbers, holder=holder, until=until)
+            quickly = [each for each in settlements if each.mail in known]
+            slowly = [each for each in settlements if each.mail not in known]
+            if quickly:
+                settle_known(connection, quickly, known, counts, holder=holder, now=now)
+            if slowly:
+                settle(connection, slowly, counts, holder=holder, now=now)
             _use(connection, uses)
             counts.write(connection)
             return ids
 
-        return self._write(write, into_reserve=not puts)
+        try:
+            ids = self._write(write, into_reserve=not puts)
+        except OutdatedError:
+            known = {}
+            ids = self._write(write, into_reserve=not puts)
+        self._holding.add(new)
+        return ids
 
     def put(self, mails: Sequence[Put], *, holder: str, until: datetime) -> tuple[str, ...]:
         """Keep new mails."""
@@ -93,7 +109,7 @@ class MailRows:
     ) -> tuple[Leased, ...]:
         """Take what may be tried now."""
 
-        def take(connection: sa.Connection) -> tuple[Leased, ...]:
+        def take(connection: sa.Connection) -> tuple[tuple[Leased, ...], list[Known]]:
             if not self._asked_for_keys:
                 mail_taking.await_keys(connection, self._seal)
             return mail_taking.lease(
@@ -107,8 +123,9 @@ class MailRows:
                 without=without,
             )
 
-        leased = self._write(take)
+        leased, known = self._write(take)
         self._asked_for_keys = True
+        self._holding.add(known)
         return leased
 
     def renew(self, ids: Collection[str], *, holder: str, until: datetime) -> frozenset[str]:
