@@ -36,6 +36,7 @@ const (
 
 // Account is yours at one provider. Credentials go to this host and to no other, whatever the flag says.
 type Account struct {
+	Name     string // as mailover calls it
 	Host     string
 	Port     int
 	Username string
@@ -88,24 +89,27 @@ type Flag struct {
 	validUntil time.Time
 }
 
-// Client follows the flag of one stream. Any number of goroutines may use it.
-type Client struct {
-	url, stream, token string
-	names              []string
-	accounts           map[string]Account
-	flag               atomic.Pointer[Flag]
-	asked              chan struct{}
-	outcomes           chan Outcome
-	http               http.Client
+// Agent is where mailover is, and what is asked of it.
+type Agent struct {
+	URL    string
+	Token  string // if it wants one
+	Stream string // empty for the default one
 }
 
-// Follow begins to follow the flag, until the context ends. `names` are the accounts in your own order, the best
-// first, for when mailover cannot be asked; an empty stream is the default one.
-func Follow(ctx context.Context, url, token, stream string, names []string, accounts map[string]Account) *Client {
-	c := &Client{
-		url: strings.TrimRight(url, "/"), token: token, stream: stream, names: names, accounts: accounts,
-		asked: make(chan struct{}), outcomes: make(chan Outcome, reportsKept),
-	}
+// Client follows the flag of one stream. Any number of goroutines may use it.
+type Client struct {
+	agent    Agent
+	accounts []Account
+	flag     atomic.Pointer[Flag]
+	asked    chan struct{}
+	outcomes chan Outcome
+	http     http.Client
+}
+
+// Follow begins to follow the flag, until the context ends. The accounts come in your own order, the best first, for
+// when mailover cannot be asked.
+func Follow(ctx context.Context, agent Agent, accounts ...Account) *Client {
+	c := &Client{agent: agent, accounts: accounts, asked: make(chan struct{}), outcomes: make(chan Outcome, reportsKept)}
 	c.http.Transport = &http.Transport{Proxy: nil, MaxIdleConnsPerHost: 2}
 	c.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	go c.follow(ctx)
@@ -129,11 +133,11 @@ func (c *Client) Send(from string, to []string, message []byte) (string, error) 
 		return "", fmt.Errorf("%w: %s", ErrHeld, flag.Because)
 	}
 	var said []string
-	for _, name := range c.order(flag) {
-		outcome := deliver(name, c.accounts[name], from, to, message)
+	for _, account := range c.order(flag) {
+		outcome := deliver(account, from, to, message)
 		c.Report(outcome)
 		if outcome.OK {
-			return name, nil
+			return account.Name, nil
 		}
 		said = append(said, outcome.Error())
 		if outcome.ambiguous() {
@@ -155,23 +159,27 @@ func (c *Client) Report(outcome Outcome) {
 }
 
 // As the flag says, the first by its weights, and nobody whom it leaves out.
-func (c *Client) order(flag *Flag) []string {
+func (c *Client) order(flag *Flag) []Account {
 	if flag == nil || flag.Provider == nil {
-		return c.names
+		return c.accounts
 	}
-	var named []string
+	var named []Account
 	for _, name := range append([]string{*flag.Provider}, flag.Fallbacks...) {
-		if _, known := c.accounts[name]; known {
-			named = append(named, name)
+		for _, account := range c.accounts {
+			if account.Name == name {
+				named = append(named, account)
+			}
 		}
 	}
 	if len(named) == 0 {
-		return c.names
+		return c.accounts
 	}
 	dice := mathrand.Float64()
-	for i, name := range named {
-		if dice -= flag.Weights[name]; dice < 0 {
-			return append([]string{name}, append(append([]string{}, named[:i]...), named[i+1:]...)...)
+	for i, account := range named {
+		if dice -= flag.Weights[account.Name]; dice < 0 {
+			copy(named[1:i+1], named[:i])
+			named[0] = account
+			break
 		}
 	}
 	return named
@@ -197,8 +205,8 @@ func (c *Client) follow(ctx context.Context) {
 
 func (c *Client) ask(ctx context.Context, patiently bool, pause *time.Duration) error {
 	path, patience, known := "/v1/active-provider", 5*time.Second, c.flag.Load()
-	if c.stream != "" {
-		path += "/" + url.PathEscape(c.stream)
+	if c.agent.Stream != "" {
+		path += "/" + url.PathEscape(c.agent.Stream)
 	}
 	if known != nil && patiently {
 		path += fmt.Sprintf("?epoch=%d&wait=%.0fs", known.Epoch, wait.Seconds())
@@ -265,12 +273,12 @@ func (c *Client) tell(ctx context.Context) {
 func (c *Client) call(ctx context.Context, method, path string, patience time.Duration, body []byte, into any) (http.Header, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, c.url+path, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(c.agent.URL, "/")+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	if c.token != "" {
-		request.Header.Set("Authorization", "Bearer "+c.token)
+	if c.agent.Token != "" {
+		request.Header.Set("Authorization", "Bearer "+c.agent.Token)
 	}
 	if body != nil {
 		key := make([]byte, 16)
@@ -290,12 +298,12 @@ func (c *Client) call(ctx context.Context, method, path string, patience time.Du
 }
 
 // One message at one provider.
-func deliver(name string, account Account, from string, to []string, message []byte) Outcome {
+func deliver(account Account, from string, to []string, message []byte) Outcome {
 	stage := "connect"
 	if err := converse(account, from, to, message, &stage); err != nil {
-		return failure(name, stage, err)
+		return failure(account.Name, stage, err)
 	}
-	return Outcome{Provider: name, OK: true}
+	return Outcome{Provider: account.Name, OK: true}
 }
 
 func converse(account Account, from string, to []string, message []byte, stage *string) error {

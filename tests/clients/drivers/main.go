@@ -20,21 +20,21 @@ func main() {
 	trusted := x509.NewCertPool()
 	pem, _ := os.ReadFile(os.Getenv("CA_FILE"))
 	trusted.AppendCertsFromPEM(pem)
-	accounts := map[string]mailover.Account{}
-	if err := json.Unmarshal([]byte(os.Getenv("ACCOUNTS")), &accounts); err != nil {
+	said := map[string]mailover.Account{}
+	if err := json.Unmarshal([]byte(os.Getenv("ACCOUNTS")), &said); err != nil {
 		panic(err)
 	}
-	var names []string
-	for name, account := range accounts {
-		account.TLS = &tls.Config{RootCAs: trusted}
+	var accounts []mailover.Account
+	for name, account := range said {
+		account.Name, account.TLS = name, &tls.Config{RootCAs: trusted}
 		account.Patience, account.AnswerPatience = time.Second, time.Second
-		accounts[name] = account
-		names = append(names, name)
+		accounts = append(accounts, account)
 	}
-	sort.Strings(names)
+	sort.Slice(accounts, func(i, j int) bool { return accounts[i].Name < accounts[j].Name })
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	client := mailover.Follow(ctx, os.Getenv("MAILOVER"), os.Getenv("MAILOVER_TOKEN"), "", names, accounts)
+	agent := mailover.Agent{URL: os.Getenv("MAILOVER"), Token: os.Getenv("MAILOVER_TOKEN")}
+	client := mailover.Follow(ctx, agent, accounts...)
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		message := "From: shop@example.com\r\nTo: customer@example.com\r\nSubject: " + lines.Text() +
 			"\r\n\r\nThank you.\r\n.\r\nA dot began this line.\r\n"
