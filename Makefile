@@ -5,11 +5,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # What starves, cuts off or fills up this machine, and whole real servers: nothing else may run beside them.
 ALONE := tests/netns tests/peers tests/process
+# Needs n8n, which takes minutes to install: `make test-n8n`.
+APART := tests/n8n/real
 
-.PHONY: help demo run test peers fmt lint bench clean
+.PHONY: help demo run test test-n8n peers fmt lint bench clean
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
@@ -24,8 +26,13 @@ run: $(STAMP) ## the agent with ./config.toml
 	@$(BIN)/mailover run
 
 test: lint ## lint, types, import contracts and every test
-	@$(BIN)/pytest --numprocesses 2 --dist loadfile $(ALONE:%=--ignore=%)
+	@$(BIN)/pytest --numprocesses 2 --dist loadfile $(ALONE:%=--ignore=%) $(APART:%=--ignore=%)
 	@$(BIN)/pytest $(ALONE)
+
+test-n8n: $(STAMP) ## real n8n with our package: lint, unit tests, every example workflow (node 20; installs n8n on first use)
+	@./tests/n8n/install.sh
+	@cd n8n && npm run --silent lint && npm test --silent
+	@$(BIN)/pytest $(APART)
 
 lint: $(STAMP) ## ruff, mypy --strict, import contracts
 	@$(BIN)/ruff check .
@@ -40,6 +47,7 @@ fmt: $(STAMP) ## format and mend what can be mended
 
 peers: ## real servers for the tests that use them (Debian packages, needs root)
 	@./tests/peers/install.sh
+	@./tests/clients/node/install.sh
 
 bench: $(STAMP) ## the figures, each as a ratio to a peer or a limit in the same run (some 15 minutes)
 	@$(BIN)/pip install --quiet 'waitress>=3'

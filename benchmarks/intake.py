@@ -28,7 +28,7 @@ from mailover.relay.intake_plan import Listener, Plan
 from mailover.relay.submission import Door
 from mailover.smtp.server import Terms
 
-MESSAGES = 10_000
+MESSAGES = 5_000
 SESSIONS = 10
 SIZE = 4096
 ROUNDS = 3

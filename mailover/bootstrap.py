@@ -46,11 +46,15 @@ from mailover.secrets import mask
 from mailover.service import Service, Snapshot
 from mailover.smtp import Credentials, Endpoint
 from mailover.storage.roster import Roster
+from mailover.storage.sealing import Seal
 from mailover.storage.sql import SqlStore, open_store
 from mailover.wishes import Wishes
 from webhooks import metrics
+from webhooks.adapters.running import Adapters
 from webhooks.app import create_app
 from webhooks.auth import Gate, Token, token
+from webhooks.limits import Limits
+from webhooks.parts import EXTENSION, Parts
 from webhooks.server import ApiServer
 
 if TYPE_CHECKING:
@@ -180,6 +184,7 @@ class House:
             keep=retention(settings),
         )
         self._gate = Gate(_tokens(settings), store.tokens, loopback=listen.loopback)
+        self._limits = Limits(settings.limits)
         source = f"mailover/{settings.server.instance}"
         app = create_app(
             self.service,
@@ -189,13 +194,18 @@ class House:
             roster=self._roster,
             slack=self._hear_slack,
             adapters=lambda: self._settings.adapters,
+            limits=self._limits,
         )
         self._slack = assembly.slack_inlet(settings, self.service)
         self.agent = self._agent(settings)
-        self.dispatcher = Dispatcher(assembly.couriers(settings, store, clock))
+        parts = app.extensions[EXTENSION]
+        assert isinstance(parts, Parts)  # noqa: S101 - create_app put it there
+        self._count = parts.counters.hear_attempt
+        self.dispatcher = Dispatcher(assembly.couriers(settings, store, clock, self._count))
         sender = HookSender(source, clock, Poster(resolver=resolver(settings)))
-        self._hooks = HookPool(self._roster, sender, clock)
+        self._hooks = HookPool(self._roster, sender, clock, count=self._count)
         self._dead_man = assembly.dead_man(settings, clock)
+        self.adapters = Adapters(self.service)
         self.relay = self._relay(settings, Figures(app.extensions[metrics.EXTENSION]))
         self._wishes = Wishes(self.service)
         self.api = ApiServer(app, listen.host, listen.port)
@@ -237,12 +247,14 @@ class House:
                 raise ConfigError([f"{key}: cannot change while mailover runs; restart it"])
         if (self._settings.relay is None) != (settings.relay is None):
             raise ConfigError(["relay: cannot be added or left out while mailover runs; restart it"])
-        couriers = assembly.couriers(settings, self.store, self._clock)
+        couriers = assembly.couriers(settings, self.store, self._clock, self._count)
+        self.adapters.use(settings.adapters)
         self.agent.stop()
         try:
             self.agent = self._agent(settings)
             self.agent.start()
         except Exception as error:
+            self.adapters.use(self._settings.adapters)
             self.agent = self._agent(self._settings)
             self.agent.start()
             if isinstance(error, OSError):
@@ -250,7 +262,9 @@ class House:
             raise
         self._settings = settings
         self._gate.use(_tokens(settings))
+        self._limits.use(settings.limits)
         self.service.keep = retention(settings)
+        self.store.mail.reseal(_seal(settings))
         self.service.reload(policy(settings), settings.default_stream)
         if self.relay is not None and settings.relay is not None:
             self.relay.reload(settings, settings.relay)
@@ -299,6 +313,7 @@ class House:
             self._supervisor.ready(f"the API answers at {self.api.url}")
 
     def _start_watching(self) -> None:
+        self.adapters.use(self._settings.adapters)
         try:
             self.agent.start()
         except OSError as error:
@@ -323,6 +338,7 @@ class House:
         self._hear_slack_by(None)
         self._wishes.stop()
         self.service.stop()
+        self.adapters.stop()
         self._ping_from_now(None)
         self.dispatcher.stop()
         self._hooks.stop()
@@ -360,7 +376,7 @@ class House:
 
 def assemble(settings: Settings, *, clock: Clock | None = None) -> House:
     """Build the whole house. Raises ConfigError when a port is taken, StorageError when the store cannot be opened."""
-    store = open_store(settings.storage.url.reveal())
+    store = open_store(settings.storage.url.reveal(), _seal(settings))
     try:
         known = store.load()
         return House(settings, clock or SystemClock(known.decided_at if known is not None else None), store)
@@ -371,6 +387,11 @@ def assemble(settings: Settings, *, clock: Clock | None = None) -> House:
     except BaseException:
         store.close()
         raise
+
+
+def _seal(settings: Settings) -> Seal:
+    """What the text of mail is sealed with, if anything."""
+    return Seal(settings.relay.encryption_key if settings.relay is not None else ())
 
 
 def _sink_refused(error: OSError) -> ConfigError:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,13 @@ from mailover.demo.authority import Authority, shared_authority
 
 PROGRAMS = {"bind": "named"}
 """Peers whose program is not called as they are."""
+PLACES = {
+    "nodemailer": Path(__file__).parents[1] / ".peers" / "node" / "node_modules" / "nodemailer",
+    "php-curl": Path("/etc/php/8.2/mods-available/curl.ini"),
+    "php-illuminate-mail": Path("/usr/share/php/Illuminate/Mail"),
+    "php-symfony-mailer": Path("/usr/share/php/Symfony/Component/Mailer"),
+}
+"""Peers that are no programs, and where they lie."""
 ROOT_ONLY = {"postfix"}
 
 
@@ -25,6 +33,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def what_is_lacking(peer: str) -> str:
     """A sentence when the peer cannot be run here, else nothing."""
+    if peer in PLACES:
+        return "" if PLACES[peer].exists() else f"{peer} is not installed: `make peers` installs it"
     search = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
     if shutil.which(PROGRAMS.get(peer, peer), path=search) is None:
         return f"{peer} is not installed: `make peers` installs it"

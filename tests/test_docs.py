@@ -13,7 +13,10 @@ from mailover.cli import main
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
-    page for pattern in ("*.md", "docs/**/*.md", "contrib/**/*.md") for page in ROOT.glob(pattern) if page.is_file()
+    page
+    for pattern in ("*.md", "docs/**/*.md", "contrib/**/*.md", "n8n/*.md")
+    for page in ROOT.glob(pattern)
+    if page.is_file()
 )
 FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")

@@ -10,8 +10,8 @@ import pytest
 
 TESTS = Path(__file__).parent
 CATALOGUE = TESTS / "data" / "faults.tsv"
-LENGTHS = {"C": 42, "I": 6, "P": 7, "D": 25, "Q": 11}
-"""How many faults the layers have: SMTP client, IMAP, process, decision, storage."""
+LENGTHS = {"C": 42, "I": 6, "P": 7, "D": 25, "Q": 11, "S": 22}
+"""How many faults the layers have: SMTP client, IMAP, process, decision, storage, SMTP server."""
 
 
 def faults() -> list[Mapping[str, str]]:

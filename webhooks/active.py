@@ -7,8 +7,8 @@ from flask_openapi.blueprint import APIBlueprint
 
 from webhooks.asked import StreamPath
 from webhooks.flag import Wait, negotiate
+from webhooks.flag_schemas import FlagBody
 from webhooks.parts import parts, send
-from webhooks.schemas import FlagBody
 
 blueprint = APIBlueprint("active", __name__, url_prefix="/v1")
 

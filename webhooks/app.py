@@ -23,9 +23,11 @@ from webhooks import (
     active,
     description,
     dns,
+    docs_page,
     events,
     failovers,
     health,
+    hooks,
     incidents,
     mailbox,
     messages,
@@ -40,15 +42,16 @@ from webhooks import (
     streams,
     subscriptions,
 )
-from webhooks.adapters import ofrep, ofrep_flask
+from webhooks.adapters import nginx, ofrep, ofrep_flask
 from webhooks.adapters.ofrep_stream import Refetches
 from webhooks.answers import problem
-from webhooks.auth import Caller, Gate
+from webhooks.auth import Caller, Gate, scope_of
 from webhooks.bodies import BoundedRequest
 from webhooks.feed import Feed
 from webhooks.following import Follower
+from webhooks.limits import Limits
 from webhooks.parts import EXTENSION, Parts, SlackRequest, parts, send
-from webhooks.rates import Rates
+from webhooks.traffic import Traffic, named
 from webhooks.waiting import SEATS, WaitingRoom
 
 _log = logging.getLogger("mailover.webhooks")
@@ -64,6 +67,7 @@ BLUEPRINTS: tuple[APIBlueprint, ...] = (
     failovers.blueprint,
     observations.blueprint,
     subscriptions.blueprint,
+    hooks.blueprint,
     mailbox.blueprint,
     messages.blueprint,
     outbox.blueprint,
@@ -107,7 +111,7 @@ def create_app(
     source: str = "mailover",
     mask: Callable[[str], str] = str,
     seats: int = SEATS,
-    rates: Rates | None = None,
+    limits: Limits | None = None,
     roster: Roster | None = None,
     slack: SlackRequest = _no_slack,
     adapters: Callable[[], AdaptersSettings] = AdaptersSettings,
@@ -115,7 +119,7 @@ def create_app(
     """The application over a service. Its `Parts` follow the store in a thread until they are closed.
 
     `source` is what events name as theirs, `mask` takes secrets out of foreign text, `seats` is how many may wait,
-    `rates` how often one caller may report, `roster` has the receivers of outgoing webhooks, `slack` answers Slack's
+    `limits` how often somebody may call, `roster` has the receivers of outgoing webhooks, `slack` answers Slack's
     presses, `adapters` says which of them there are at a moment.
     """
     app = Application(__name__, doc_ui=False, validation_error_callback=_invalid, static_folder=None)
@@ -125,13 +129,16 @@ def create_app(
     roster = roster or Roster(service.store.hooks, service.clock)
     follower = Follower(service, gate.refresh, feed.refresh, roster.refresh)
     room = WaitingRoom(service, seats)
+    registry, counters = metrics.registry_of(service, lambda: room.seated)
     app.extensions[EXTENSION] = Parts(
         service=service,
         gate=gate,
         room=room,
         feed=feed,
         follower=follower,
-        rates=rates or Rates(),
+        limits=limits or Limits(),
+        counters=counters,
+        traffic=Traffic(app, counters.requests),
         roster=roster,
         source=source,
         mask=mask,
@@ -139,15 +146,19 @@ def create_app(
         adapters=adapters,
         refetches=Refetches(service),
     )
-    app.extensions[metrics.EXTENSION] = metrics.registry_of(service, lambda: room.seated)
+    app.extensions[metrics.EXTENSION] = registry
     app.before_request(_admit)
+    app.before_request(_not_too_often)
     app.before_request(_read_whole)
     repeats.install(app)
     app.after_request(_not_kept)
+    app.after_request(_counted)
     _tell_errors(app)
     for blueprint in BLUEPRINTS:
         app.register_api(blueprint)
     ofrep_flask.install(app)
+    app.register_blueprint(nginx.blueprint)
+    docs_page.install(app)
     description.install(app)
     follower.start()
     return app
@@ -166,6 +177,12 @@ def _admit() -> Response | None:
     return send(admitted)
 
 
+def _not_too_often() -> Response | None:
+    """Then, of what changes something: how often did it ask."""
+    refused = parts().limits.refuse(scope_of(request.method, request.path), g.caller.name)
+    return None if refused is None else send(refused)
+
+
 def _read_whole() -> Response | None:
     """Refuse what no store can keep, and have the body read, even where no view looks at it."""
     if "\0" in request.path or "%00" in request.query_string.decode("latin-1"):
@@ -177,6 +194,16 @@ def _read_whole() -> Response | None:
 def _not_kept(response: Response) -> Response:
     """Nothing is kept by caches on the way, except where a view says otherwise."""
     response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _counted(response: Response) -> Response:
+    """Count the answer; who keeps trying without a token gets another one."""
+    here = parts()
+    if response.status_code == HTTPStatus.UNAUTHORIZED:
+        slowed = here.limits.refuse_stranger(request.remote_addr)
+        response = response if slowed is None else send(slowed)
+    here.traffic.count(named(request.url_rule.rule if request.url_rule else None), response.status_code)
     return response
 
 

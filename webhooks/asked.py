@@ -46,6 +46,12 @@ class SubscriptionPath(BaseModel):
     subscription: str
 
 
+class HookPath(BaseModel):
+    """The name of a hook command in the path."""
+
+    hook: str
+
+
 class Paging(BaseModel):
     """Where a list goes on."""
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from mailover.config.outlets import Scope
 from mailover.errors import StorageError
 from mailover.storage.store import StoredToken
+from webhooks import docs_page
 from webhooks.answers import JSON_TYPE, Answer, problem
 
 _log = logging.getLogger("mailover.webhooks")
@@ -25,7 +26,7 @@ _NO_FORM = frozenset({JSON_TYPE, "message/rfc822"})
 
 
 _OPEN = frozenset({"/healthz", "/readyz", "/v1/slack/interactive"})
-"""What needs no token: the first two tell nothing, and Slack signs what it sends."""
+"""What needs no token: the first two tell nothing, and Slack signs what it sends. Nor does the page at `/docs`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ def token(name: str, secret: str, scopes: Iterable[str]) -> Token:
 
 def scope_of(method: str, path: str) -> Scope | None:
     """The scope a request needs, None for those that anybody may make."""
-    if path in _OPEN:
+    if path in _OPEN or path in docs_page.PATHS:
         return None
     if path == "/metrics":
         return Scope.METRICS

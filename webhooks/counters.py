@@ -56,6 +56,15 @@ class Counters:
             ["stream", "from_provider", "to_provider", "reason"],
             registry=registry,
         )
+        self._notifications = Counter(
+            "mailover_notifications",
+            "Attempts to tell somebody of an event, by outcome.",
+            ["channel", "outcome"],
+            registry=registry,
+        )
+        self.requests = Counter(
+            "mailover_http_requests", "Requests answered, by route and status.", ["route", "code"], registry=registry
+        )
         self._detected = Histogram(
             "mailover_failover_duration_seconds",
             "From the first failing signal to the new flag.",
@@ -63,6 +72,10 @@ class Counters:
             buckets=_DETECT_BUCKETS,
             registry=registry,
         )
+
+    def hear_attempt(self, channel: str, outcome: str) -> None:
+        """Count an attempt to tell somebody."""
+        self._notifications.labels(channel, outcome).inc()
 
     def prepare(self, snapshot: Snapshot) -> None:
         """Make every label set of this config."""

@@ -1,7 +1,8 @@
 """The OpenAPI 3.1 document at `/openapi.json`: what the views declare, with guards, problems and event shapes added."""
 
 import copy
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flask_openapi.models import OPENAPI3_REF_TEMPLATE
@@ -13,9 +14,13 @@ from mailover.core.events import EventType
 from webhooks import slack
 from webhooks.answers import JSON_TYPE
 from webhooks.auth import scope_of
+from webhooks.event_schemas import EventBody
+from webhooks.examples import EXAMPLES
 from webhooks.mail_asked import MessageRequest
 from webhooks.messages import MESSAGE_TYPE
-from webhooks.schemas import EventBody, Problem
+from webhooks.schemas import Problem
+from webhooks.tags import TAG_OF, TAGS
+from webhooks.traffic import named
 
 _PROBLEMS = {
     "400": "The request cannot be read.",
@@ -75,11 +80,13 @@ def install(app: OpenAPI) -> None:
     app.info = Info(
         title="mailover", version="1", description="Which mail provider is active, and everything around it."
     )
-    document = _completed(copy.deepcopy(app.api_doc))
+    rules = list(app.url_map.iter_rules())
+    names = {(named(rule.rule), method): rule.endpoint for rule in rules for method in rule.methods or ()}
+    document = _completed(copy.deepcopy(app.api_doc), names)
     app.add_url_rule("/openapi.json", "openapi_document", lambda: document, methods=["GET"])
 
 
-def _completed(document: dict[str, Any]) -> dict[str, Any]:
+def _completed(document: dict[str, Any], names: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     schemas = document["components"]["schemas"]
     for model in (EventBody, MessageRequest, Problem):
         shape = model.model_json_schema(ref_template=OPENAPI3_REF_TEMPLATE, mode="serialization")
@@ -87,13 +94,22 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
         schemas[model.__name__] = shape
     for unused in ("ValidationErrorModel", "ValidationErrorDetail"):
         schemas.pop(unused, None)
+    for name, example in EXAMPLES.items():
+        schemas[name]["examples"] = [example]
+    document["components"]["responses"] = {status: _problem(told) for status, told in _PROBLEMS.items()}
     document["components"]["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
         "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     }
     document["webhooks"] = {each.value: {"post": _webhook(each)} for each in EventType}
+    used = set()
     for path, method, operation in _operations(document):
+        subject, _, name = names[path, method].rpartition(".")
+        used.add(TAG_OF.get(subject, subject))
+        operation |= {"operationId": name, "tags": [TAG_OF.get(subject, subject)]}
         _complete(path, method, operation)
+    document["tags"] = [tag for tag in TAGS if tag["name"] in used]
+    document["tags"] += [{"name": name} for name in sorted(used - {tag["name"] for tag in TAGS})]
     return document
 
 
@@ -105,16 +121,18 @@ def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, 
 
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     scope = scope_of(method, path)
-    operation.pop("tags", None)
+    told = operation.get("summary", "").rstrip(".")
+    operation["summary"], *more = re.split(r"; |\. ", told, maxsplit=1)
+    operation["description"] = f"{told}." if more else ""
     if path == slack.PATH:
         _complete_signed(operation)
         return
     if scope is not None:
         operation["security"] = [{"bearer": []}, {"key": []}]
-        operation["description"] = _scope_needed(scope)
-        for status, description in _PROBLEMS.items():
+        operation["description"] = f"{operation['description']} {_scope_needed(scope)}".strip()
+        for status in _PROBLEMS:
             if status not in operation["responses"] or status == "422":
-                operation["responses"][status] = _problem(description)
+                operation["responses"][status] = _refused(status)
     else:
         operation["security"] = []
         operation["responses"].pop("422", None)
@@ -138,13 +156,17 @@ def _complete_signed(operation: dict[str, Any]) -> None:
         "required": True,
         "content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}},
     }
-    for status in ("400", "401", "404", "411", "413", "500", "503"):
-        operation["responses"][status] = _problem(_PROBLEMS[status])
+    for status in ("400", "401", "404", "411", "413", "429", "500", "503"):
+        operation["responses"][status] = _refused(status)
     operation["responses"].pop("422", None)
 
 
 def _scope_needed(scope: Scope) -> str:
     return f"Needs the scope `{scope}`."
+
+
+def _refused(status: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/responses/{status}"}
 
 
 def _problem(description: str) -> dict[str, Any]:

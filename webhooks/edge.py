@@ -42,6 +42,7 @@ from webhooks.feed import (
     wants_stream,
 )
 from webhooks.flag import Wait, negotiate
+from webhooks.front import FLASK
 from webhooks.parts import EXTENSION, Parts
 
 _FLAG = "/v1/active-provider"
@@ -197,6 +198,7 @@ class Edge:
             return
         kept = [(n, v) for n, v in scope["headers"] if n not in {b"content-length", b"transfer-encoding"}]
         whole = {**scope, "headers": [*kept, (b"content-length", str(len(body)).encode())]}
+        scope[FLASK] = True
         await self._flask(whole, _replay(body), send)
 
 

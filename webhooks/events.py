@@ -10,6 +10,7 @@ from flask_openapi.blueprint import APIBlueprint
 
 from webhooks.answers import problem
 from webhooks.asked import EventQuery
+from webhooks.event_schemas import Events
 from webhooks.feed import (
     HEARTBEAT,
     HEARTBEAT_SECONDS,
@@ -20,7 +21,6 @@ from webhooks.feed import (
     wants_stream,
 )
 from webhooks.parts import Parts, parts, send
-from webhooks.schemas import Events
 
 blueprint = APIBlueprint("events", __name__, url_prefix="/v1")
 

@@ -5,8 +5,8 @@ from flask_openapi.blueprint import APIBlueprint
 from mailover.core.events import rfc3339
 from mailover.storage.store import Failover
 from webhooks.asked import FailoverQuery
+from webhooks.event_schemas import Failovers
 from webhooks.parts import parts
-from webhooks.schemas import Failovers
 
 blueprint = APIBlueprint("failovers", __name__, url_prefix="/v1")
 

@@ -6,8 +6,8 @@ from mailover.core.commands import AcknowledgeIncident
 from mailover.core.fleet import Incident
 from mailover.errors import NotFoundError
 from webhooks.asked import IncidentPath, IncidentQuery
+from webhooks.event_schemas import IncidentBody, Incidents
 from webhooks.parts import caller, parts
-from webhooks.schemas import IncidentBody, Incidents
 
 blueprint = APIBlueprint("incidents", __name__, url_prefix="/v1")
 

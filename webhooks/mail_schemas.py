@@ -3,7 +3,8 @@
 from pydantic import Field
 
 from mailover.core.mail import Fate
-from webhooks.schemas import FailureBody, Instant, Told
+from webhooks.provider_schemas import FailureBody
+from webhooks.schemas import Instant, Told
 
 
 class Entrusted(Told):

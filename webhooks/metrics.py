@@ -24,8 +24,8 @@ def metrics() -> Response:
     return Response(encode(registry), content_type=content_type)
 
 
-def registry_of(service: Service, seated: Callable[[], int]) -> CollectorRegistry:
-    """A registry that reads the service when it is asked, and counts what happens from now on."""
+def registry_of(service: Service, seated: Callable[[], int]) -> tuple[CollectorRegistry, Counters]:
+    """A registry that reads the service when it is asked, and what counts all that happens from now on."""
     disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
     registry.register(FleetGauges(service, seated))
@@ -34,4 +34,4 @@ def registry_of(service: Service, seated: Callable[[], int]) -> CollectorRegistr
     counters.prepare(service.snapshot)
     service.listen(counters.hear_decision)
     service.witness(counters.hear_observations)
-    return registry
+    return registry, counters

@@ -7,7 +7,7 @@ from mailover.core.observations import Observation
 from webhooks.asked import ObservationQuery
 from webhooks.parts import parts
 from webhooks.portraits import failure_body, stage_seconds
-from webhooks.schemas import Observations
+from webhooks.provider_schemas import Observations
 
 blueprint = APIBlueprint("observations", __name__, url_prefix="/v1")
 

@@ -13,9 +13,11 @@ from mailover.storage.store import Store
 from webhooks.adapters.ofrep_stream import Refetches
 from webhooks.answers import Answer
 from webhooks.auth import Caller, Gate
+from webhooks.counters import Counters
 from webhooks.feed import Feed
 from webhooks.following import Follower
-from webhooks.rates import Rates
+from webhooks.limits import Limits
+from webhooks.traffic import Traffic
 from webhooks.waiting import WaitingRoom
 
 EXTENSION = "mailover"
@@ -33,7 +35,9 @@ class Parts:
     room: WaitingRoom
     feed: Feed
     follower: Follower
-    rates: Rates
+    limits: Limits
+    counters: Counters
+    traffic: Traffic
     roster: Roster
     """The receivers of outgoing webhooks."""
     source: str

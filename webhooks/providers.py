@@ -12,7 +12,7 @@ from mailover.storage.store import Tally
 from webhooks.asked import Check, ProviderPatch, ProviderPath
 from webhooks.parts import caller, parts
 from webhooks.portraits import failure_body, figures, portrait, stage_seconds
-from webhooks.schemas import CheckBody, ProviderBody, Providers
+from webhooks.provider_schemas import CheckBody, ProviderBody, Providers
 
 blueprint = APIBlueprint("providers", __name__, url_prefix="/v1")
 

@@ -1,6 +1,5 @@
 """`POST /v1/reports`: what applications' real sends met. Words become observations; who is believed is the core's."""
 
-import math
 from datetime import datetime, timedelta
 
 from flask import Response
@@ -11,8 +10,8 @@ from mailover.core.observations import DEPTH_OF, Depth, Failure, FailureKind, Ob
 from mailover.smtp.replies import printable
 from webhooks.answers import problem
 from webhooks.asked import Report, Reports
+from webhooks.flag_schemas import Accepted
 from webhooks.parts import caller, parts, send
-from webhooks.schemas import Accepted
 
 blueprint = APIBlueprint("reports", __name__, url_prefix="/v1")
 
@@ -34,9 +33,6 @@ _STAGE_OF = {
 def report(body: Reports) -> Response | dict[str, object]:
     """Outcomes of real sends; the answer's flags include their effect."""
     here, reporter = parts(), caller().name
-    pause = here.rates.take(reporter)
-    if pause:
-        return send(problem(429, "Too many reports; put several into one call.", headers=[_retry_after(pause)]))
     known = here.service.snapshot.fleet.breakers
     unknown = [index for index, each in enumerate(body.reports) if each.provider not in known]
     if unknown:
@@ -48,10 +44,6 @@ def report(body: Reports) -> Response | dict[str, object]:
         here.service.ask(*heard)
     flags = {name: published.flag.body() for name, published in here.service.snapshot.flags.items()}
     return {"accepted": len(heard), "flags": flags}
-
-
-def _retry_after(seconds: float) -> tuple[str, str]:
-    return ("Retry-After", str(math.ceil(seconds)))
 
 
 def _observation(said: Report, reporter: str, now: datetime) -> Observation:

@@ -8,8 +8,8 @@ from mailover.core.fleet import account
 from mailover.core.letters import Letter
 from mailover.errors import NotFoundError
 from webhooks.asked import RouteQuery, StreamPath
+from webhooks.flag_schemas import FlagBody
 from webhooks.parts import parts
-from webhooks.schemas import FlagBody
 
 blueprint = APIBlueprint("route", __name__, url_prefix="/v1")
 

@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from webhooks.answers import problem
 from webhooks.app import Application
 from webhooks.edge import Edge
+from webhooks.front import Front
 
 REQUEST_SECONDS = 10.0
 """A request must be here, body included, so long after its first byte (or the connection's start)."""
@@ -152,7 +153,7 @@ class ApiServer:
         self._address: tuple[str, int] = self._socket.getsockname()[:2]
         self._edge = Edge(app)
         config: Any = uvicorn.Config(
-            self._edge,
+            Front(self._edge, self._edge.parts),
             http=protocol,
             ws="none",
             lifespan="off",

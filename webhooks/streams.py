@@ -12,9 +12,9 @@ from mailover.core.orders import order_of
 from mailover.errors import NotFoundError
 from mailover.service import Snapshot
 from webhooks.asked import LONGEST_PIN_MINUTES, Order, PinRequest, StreamPath, Until
+from webhooks.flag_schemas import StreamBody, Streams
 from webhooks.parts import caller, parts
 from webhooks.portraits import instant
-from webhooks.schemas import StreamBody, Streams
 
 blueprint = APIBlueprint("streams", __name__, url_prefix="/v1")
 

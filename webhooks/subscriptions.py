@@ -17,7 +17,7 @@ from mailover.storage.roster import Hook
 from mailover.storage.store import Backlog
 from webhooks.asked import DeliveryQuery, Replay, SubscriptionPatch, SubscriptionPath, SubscriptionRequest
 from webhooks.parts import Parts, caller, parts
-from webhooks.schemas import (
+from webhooks.subscription_schemas import (
     DeletedSubscription,
     Deliveries,
     NewSubscription,
@@ -98,7 +98,7 @@ def list_deliveries(path: SubscriptionPath, query: DeliveryQuery) -> dict[str, o
     here = parts()
     endpoint = here.roster.find(path.subscription).endpoint
     page = here.roster.store.sendings(endpoint, after=query.after, limit=query.limit)
-    return {"items": [_line(each) for each in page.items], "next": page.next}
+    return {"items": [delivery_line(each) for each in page.items], "next": page.next}
 
 
 def _interest(here: Parts, body: SubscriptionRequest) -> Interest:
@@ -149,7 +149,8 @@ def _body(here: Parts, hook: Hook, backlogs: dict[str, Backlog]) -> dict[str, ob
     }
 
 
-def _line(sending: Sending) -> dict[str, object]:
+def delivery_line(sending: Sending) -> dict[str, object]:
+    """One line of an endpoint's delivery log."""
     return {
         "event": sending.event,
         "type": sending.type,

@@ -31,6 +31,8 @@ class Scene:
 
     house: House
     providers: Mapping[str, Provider]
+    authority: Authority
+    """Whom to trust for the providers' certificates."""
 
     @property
     def flag(self) -> Flag:
@@ -75,7 +77,7 @@ def scene(probes: Mapping[str, str], accounts: int = 1) -> Iterator[Scene]:
         while any(each.ok_at is None for each in house.service.snapshot.fleet.breakers.values()):
             assert time.monotonic() < until, "the providers were never seen to be healthy"
             time.sleep(0.01)
-        yield Scene(house=house, providers=providers)
+        yield Scene(house=house, providers=providers, authority=authority)
 
 
 def _document(

@@ -4,13 +4,16 @@ from typing import TYPE_CHECKING
 
 from mailover.addresses import Reach
 from mailover.alerts.apprise_channel import AppriseChannel, endpoint_name, installed
+from mailover.alerts.commands import HookCommand
 from mailover.alerts.courier import Courier
 from mailover.alerts.dead_man import DeadMan
 from mailover.alerts.messages import worth_following, worth_telling
 from mailover.alerts.posting import Poster
 from mailover.alerts.runbook import Links
+from mailover.alerts.transport import Count, Transport, uncounted
 from mailover.clock import Clock
 from mailover.config import Settings
+from mailover.config.adapters import HookSettings, hook_endpoint
 from mailover.core.events import Event
 from mailover.core.interest import Interest
 from mailover.errors import ConfigError
@@ -33,17 +36,21 @@ def routes(settings: Settings, event: Event) -> tuple[str, ...]:
         to += [_SLACK] if (worth_following(event) if lives else worth_telling(event)) else []
     if worth_telling(event):
         to += [endpoint_name(url) for url in settings.alerts.apprise_urls]
+    to += [hook_endpoint(name) for name, hook in settings.adapters.hooks.items() if _wants(hook, event)]
     return tuple(to)
 
 
-def couriers(settings: Settings, store: Store, clock: Clock) -> list[Courier]:
+def couriers(settings: Settings, store: Store, clock: Clock, count: Count = uncounted) -> list[Courier]:
     """One for each way of telling people. Raises ConfigError when what it needs is not installed."""
     urls = settings.alerts.apprise_urls
     if urls and not installed():
         raise ConfigError(['alerts.apprise_urls: apprise is not installed: pip install "mailover[apprise]"'])
     links = Links(runbook=settings.alerts.runbook_url, home=settings.server.public_url)
-    made = [Courier(endpoint_name(url), AppriseChannel(url, clock, links=links), store, clock) for url in urls]
-    return [*_slack(settings, store, clock, links), *made]
+    made: list[tuple[str, Transport]] = [(endpoint_name(url), AppriseChannel(url, clock, links=links)) for url in urls]
+    source = f"mailover/{settings.server.instance}"
+    made += [(hook_endpoint(name), HookCommand(name, hook, source)) for name, hook in settings.adapters.hooks.items()]
+    others = [Courier(name, channel, store, clock, count=count) for name, channel in made]
+    return [*_slack(settings, store, clock, links, count), *others]
 
 
 def hooks(settings: Settings) -> tuple[Hook, ...]:
@@ -65,6 +72,11 @@ def hooks(settings: Settings) -> tuple[Hook, ...]:
         )
         for name, each in settings.webhooks.items()
     )
+
+
+def _wants(hook: HookSettings, event: Event) -> bool:
+    interest = Interest(events=hook.events, streams=hook.streams, providers=hook.providers, severity=hook.severity)
+    return interest.wants(event)
 
 
 def dead_man(settings: Settings, clock: Clock) -> DeadMan | None:
@@ -101,7 +113,7 @@ def _resolver(settings: Settings) -> Resolver:
     return Resolver(nameservers=[str(server) for server in settings.resolver.nameservers])
 
 
-def _slack(settings: Settings, store: Store, clock: Clock, links: Links) -> list[Courier]:
+def _slack(settings: Settings, store: Store, clock: Clock, links: Links, count: Count) -> list[Courier]:
     slack = settings.slack
     if slack is None:
         return []
@@ -114,7 +126,7 @@ def _slack(settings: Settings, store: Store, clock: Clock, links: Links) -> list
     )
     bot, most = account.bot(clock), settings.alerts.posts_an_hour
     if bot is None:
-        return [Courier(_SLACK, Slack(account, clock, links=links), store, clock, pace=PACE)]
+        return [Courier(_SLACK, Slack(account, clock, links=links), store, clock, pace=PACE, count=count)]
     notes = Notebook(store, _SLACK)
     living = LivingMessages(bot, notes, clock, links=links, posts_an_hour=most, pressable=slack.heard)
-    return [Courier(_SLACK, living, store, clock, pace=PACE)]
+    return [Courier(_SLACK, living, store, clock, pace=PACE, count=count)]

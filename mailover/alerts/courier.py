@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from mailover.alerts.transport import DeliveryError, Transport
+from mailover.alerts.transport import Count, DeliveryError, Outcome, Transport, uncounted
 from mailover.clock import Clock
 from mailover.errors import StorageError
 from mailover.storage.store import Delivery, Store
@@ -39,14 +39,16 @@ class Courier:
         *,
         pace: timedelta = timedelta(0),
         dice: Callable[[], float] = random.random,
+        count: Count = uncounted,
     ) -> None:
-        """`pace` is the least time between two deliveries; `dice` gives 0 to 1."""
+        """`pace` is the least time between two deliveries; `dice` gives 0 to 1; `count` hears of each attempt."""
         self.endpoint = endpoint
         self._transport = transport
         self._store = store
         self._clock = clock
         self._pace = pace
         self._dice = dice
+        self._count = count
         self._free_at: datetime | None = None
         self._unsettled: Callable[[], None] | None = None
         self._store_failed = False
@@ -96,6 +98,7 @@ class Courier:
             return self._failed(delivery, DeliveryError(f"{type(error).__name__} (a defect in mailover)"))
         if delivery.attempts:
             _log.info("%s: %s delivered after %d failures", self.endpoint, delivery.event.id, delivery.attempts)
+        self._count(self.endpoint, Outcome.DELIVERED)
         return lambda: self._store.delivered(delivery.seq)
 
     def _failed(self, delivery: Delivery, error: DeliveryError) -> Callable[[], None]:
@@ -104,7 +107,9 @@ class Courier:
         if error.permanent or too_old:
             why = str(error) if error.permanent else f"given up after {tries} tries; the last said: {error}"
             _log.error("%s: %s is not delivered: %s", self.endpoint, delivery.event.id, why)
+            self._count(self.endpoint, Outcome.GIVEN_UP)
             return lambda: self._store.bury(delivery.seq, why)
+        self._count(self.endpoint, Outcome.FAILED)
         wait = wait_after(delivery.attempts, error.retry_after, self._dice())
         level = logging.WARNING if delivery.attempts == 0 else logging.DEBUG
         _log.log(level, "%s: %s again in %.0f s: %s", self.endpoint, delivery.event.id, wait.total_seconds(), error)

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from mailover.alerts.courier import FEWEST_TRIES, GIVE_UP_AFTER, wait_after
 from mailover.alerts.hooks import AnsweredError
-from mailover.alerts.transport import DeliveryError
+from mailover.alerts.transport import Count, DeliveryError, Outcome, uncounted
 from mailover.clock import Clock
 from mailover.core.events import Event, EventType
 from mailover.errors import StorageError
@@ -39,6 +39,10 @@ _QUEUEING = timedelta(seconds=15)
 """How long an attempt may wait for a thread, besides its own time: after that its lease ends, as if we had died."""
 
 
+SUBSCRIPTIONS = "subscriptions"
+"""The channel of receivers that come and go: one label for all of them."""
+
+
 class Sender(Protocol):
     """Makes one attempt."""
 
@@ -50,13 +54,20 @@ class HookPool:
     """All outgoing webhooks at work."""
 
     def __init__(
-        self, roster: Roster, sender: Sender, clock: Clock, *, dice: Callable[[], float] = random.random
+        self,
+        roster: Roster,
+        sender: Sender,
+        clock: Clock,
+        *,
+        dice: Callable[[], float] = random.random,
+        count: Count = uncounted,
     ) -> None:
-        """Nothing runs yet."""
+        """Nothing runs yet. `count` hears of each attempt; all receivers registered over the API are one channel."""
         self._roster = roster
         self._sender = sender
         self._clock = clock
         self._dice = dice
+        self._count = count
         self._bell = threading.Event()
         self._ends_at: float | None = None
         self._busy: set[str] = set()
@@ -180,6 +191,8 @@ class HookPool:
                 settlement = self._try(hook, delivery)
         except StorageError as error:  # nothing was sent: the same again, when the store is back
             _log.debug("%s: %s", hook.endpoint, error)
+        if settlement is not None:
+            self._count(hook.endpoint if hook.static else SUBSCRIPTIONS, _outcome(settlement))
         failed = settlement is None or settlement.error is not None
         (self._lame.add if failed or self._clock.now() - began > _SLOW else self._lame.discard)(hook.endpoint)
         self._done.put((delivery, settlement))
@@ -239,3 +252,9 @@ class HookPool:
 
     def _age(self, delivery: Delivery) -> timedelta:
         return self._clock.now() - (delivery.replayed_at or delivery.event.at)
+
+
+def _outcome(settlement: Settlement) -> Outcome:
+    if settlement.error is None:
+        return Outcome.DELIVERED
+    return Outcome.FAILED if settlement.due_at is not None else Outcome.GIVEN_UP

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from enum import StrEnum
 
 from mailover.core.events import Event
 
@@ -18,3 +19,20 @@ class DeliveryError(Exception):
 
 Transport = Callable[[Event], None]
 """Delivers one event within seconds and returns, or raises DeliveryError."""
+
+
+class Outcome(StrEnum):
+    """What became of one attempt."""
+
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    """It is tried again."""
+    GIVEN_UP = "given_up"
+
+
+Count = Callable[[str, Outcome], None]
+"""Counts an attempt of a channel. Returns at once, in any thread, and never raises."""
+
+
+def uncounted(_channel: str, _outcome: Outcome) -> None:
+    """Nobody counts."""

@@ -3,6 +3,8 @@
 Shape only; nothing listens, writes or runs here.
 """
 
+import base64
+import binascii
 import re
 from datetime import timedelta
 from enum import StrEnum
@@ -24,9 +26,11 @@ from mailover.config.fields import (
     each_once,
 )
 from mailover.core.events import EventType, Severity
+from mailover.secrets import Secret
 
 _ORIGIN = re.compile(r"\*|https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 _SERVICE = re.compile(r"[A-Za-z0-9_-]{1,63}")
+_NEXT_HOP = re.compile(r"[A-Za-z0-9_-]{1,63}:[\x20-\x7e]{1,200}")
 _DNS_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_]([a-z0-9_-]{0,62}))+")
 _KEY_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 _LONGEST_RUN = timedelta(seconds=45)
@@ -64,13 +68,30 @@ def _key_name(text: str) -> str:
     return text
 
 
+def _base64(secret: Secret) -> Secret:
+    try:
+        raw = base64.b64decode(secret.reveal(), validate=True)
+    except (binascii.Error, ValueError):
+        raw = b""
+    if not raw:
+        raise ValueError("must be base64, as in the server's key statement")
+    return secret
+
+
 def _soon(span: timedelta) -> timedelta:
     if span > _LONGEST_RUN:
         raise ValueError("must be at most 45 s")
     return span
 
 
+def _next_hop(text: str) -> str:
+    if not _NEXT_HOP.fullmatch(text):
+        raise ValueError('must be a service of master.cf and what it is given, such as "retry:mail is held"')
+    return text
+
+
 Service = Annotated[str, AfterValidator(_service)]
+NextHop = Annotated[str, AfterValidator(_next_hop)]
 Argv = Annotated[tuple[str, ...], AfterValidator(_argv)]
 DnsName = Annotated[str, AfterValidator(_dns_name)]
 KeyName = Annotated[str, AfterValidator(_key_name)]
@@ -93,8 +114,8 @@ class SocketmapSettings(Table):
     """The service of master.cf for providers with STARTTLS or without TLS."""
     implicit_transport: Service = "smtps"
     """The one for providers with implicit TLS; it needs smtp_tls_wrappermode."""
-    hold_transport: Service = "retry"
-    """The one that keeps mail in the queue, while the flag holds it."""
+    hold: NextHop = "lmtp:unix:held-by-mailover"
+    """Where mail goes while the flag holds it: by default to a socket that is never there, so it stays in the queue."""
     local_domains: Annotated[tuple[Domain, ...], AfterValidator(each_once("domain"))] = ()
     """Domains that Postfix delivers by itself: nothing is answered for them."""
 
@@ -104,13 +125,6 @@ class HaproxySettings(Table):
 
     listen: Listen = Address(host="127.0.0.1", port=8589)
     """Where HAProxy asks; there is no login, so loopback or a closed network."""
-
-
-class EximSettings(Table):
-    """Exim asks where mail goes, for each recipient (readsocket)."""
-
-    listen: Listen = Address(host="127.0.0.1", port=8590)
-    """Where Exim asks; there is no login, so loopback or a closed network."""
 
 
 class NginxSettings(Table):
@@ -165,7 +179,7 @@ class DnsUpdateSettings(Table):
     """The stream it follows; the default one without it."""
     key_name: KeyName
     """The TSIG key's name, as the server knows it."""
-    key: HiddenText
+    key: Annotated[HiddenText, AfterValidator(_base64)]
     """The TSIG key (hmac-sha256), in base64."""
     key_file: Path | None = None
     """File that holds the key."""
@@ -191,6 +205,11 @@ class HookSettings(Table):
     """How long a run may take; then its whole process group is killed and it is tried again later."""
 
 
+def hook_endpoint(name: str) -> str:
+    """A hook's name in the outbox."""
+    return f"hook/{name}"
+
+
 class AdaptersSettings(Table):
     """What follows the flag without asking this API's own questions."""
 
@@ -200,8 +219,6 @@ class AdaptersSettings(Table):
     """Postfix asks for each recipient."""
     haproxy: HaproxySettings | None = None
     """HAProxy asks for each server."""
-    exim: EximSettings | None = None
-    """Exim asks for each recipient."""
     nginx: NginxSettings | None = None
     """nginx's mail proxy asks for each session."""
     files: FilesSettings | None = None

@@ -4,12 +4,30 @@ Shape only; nothing connects here.
 """
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
 from mailover.config.delivery import DeliverySettings
-from mailover.config.fields import Address, EhloName, Listen, Name, ReadableFile, Table
+from mailover.config.fields import Address, EhloName, HiddenText, Listen, Name, ReadableFile, Table
 from mailover.config.intake import LimitsSettings, ListenerSettings, ListenTls
+from mailover.secrets import Secret
+from mailover.storage.sealing import key_of
+
+
+def _listed(value: object) -> object:
+    """A list of keys, or a text (as a secret's file has it) with one on each line."""
+    text = value.reveal() if isinstance(value, Secret) else value
+    return tuple(text.split()) if isinstance(text, str) else value
+
+
+def _keys(keys: tuple[Secret, ...]) -> tuple[Secret, ...]:
+    for key in keys:
+        key_of(key.reveal())
+    return keys
+
+
+SealingKeys = Annotated[tuple[HiddenText, ...], BeforeValidator(_listed), AfterValidator(_keys)]
 
 
 class RelaySettings(Table):
@@ -31,6 +49,10 @@ class RelaySettings(Table):
     """Whether Received names the client's address and what it called itself."""
     limits: LimitsSettings = LimitsSettings()
     """What clients may take of the relay."""
+    encryption_key: SealingKeys = ()
+    """Seals the text of mail in the store; several to change it: the first seals, all of them open."""
+    encryption_key_file: Path | None = None
+    """File that holds them, one on each line."""
     delivery: DeliverySettings = DeliverySettings()
     """How mail is carried to the providers."""
     listeners: dict[Name, ListenerSettings] = Field(default_factory=dict)

@@ -10,6 +10,7 @@ from mailover.config.adapters import AdaptersSettings
 from mailover.config.alerting import AlertsSettings
 from mailover.config.dns import DnsSettings
 from mailover.config.fields import Name
+from mailover.config.limits import LimitsSettings
 from mailover.config.outlets import (
     ServerSettings,
     SlackSettings,
@@ -41,6 +42,8 @@ class Settings(BaseSettings):
     """Where the fleet and its history are kept."""
     tokens: dict[Name, TokenSettings] = Field(default_factory=dict)
     """Who may call the API."""
+    limits: LimitsSettings = LimitsSettings()
+    """How often the API may be called."""
     providers: dict[Name, ProviderSettings] = Field(min_length=1)
     """The SMTP submission accounts."""
     streams: dict[Name, StreamSettings] = Field(min_length=1)

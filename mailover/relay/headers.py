@@ -17,6 +17,7 @@ _KNOWN = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
+_HELLO = re.compile(r"[A-Za-z0-9._:\[\]-]+")
 _DROPPED = frozenset({b"bcc", b"resent-bcc", b"return-path"})
 """Who else got it is nobody's business; where it bounces to is written by who delivers it. Postfix drops them too."""
 
@@ -31,6 +32,8 @@ class Header:
     """Whether an empty line follows, or nothing at all: false for a message that is all body."""
     received: int = 0
     """How many Received fields: as many hops."""
+    named: bool = False
+    """Whether there is a Message-ID, fit for use or not."""
     message_id: str = ""
     dated: bool = False
     dropped: tuple[tuple[int, int], ...] = ()
@@ -43,7 +46,7 @@ def read_header(content: bytes) -> Header:
         return Header(end=0, separated=content.startswith(_LINE_END))
     end = content.find(2 * _LINE_END)
     end = len(content) if end < 0 else end + len(_LINE_END)
-    received, message_id, dated = 0, "", False
+    received, message_id, named, dated = 0, "", False, False
     dropped: list[tuple[int, int]] = []
     for found in _KNOWN.finditer(content, 0, end):
         name = found[1].lower()
@@ -52,18 +55,24 @@ def read_header(content: bytes) -> Header:
         elif name == b"date":
             dated = True
         elif name == b"message-id":
-            message_id = message_id or _text(found[2])
+            named, message_id = True, message_id or _text(found[2])
         elif name in _DROPPED:
             dropped.append(found.span())
     return Header(
-        end=end, separated=True, received=received, message_id=message_id, dated=dated, dropped=tuple(dropped)
+        end=end,
+        separated=True,
+        received=received,
+        named=named,
+        message_id=message_id,
+        dated=dated,
+        dropped=tuple(dropped),
     )
 
 
 def completed(content: bytes, header: Header, *, trace: str, message_id: str, date: datetime) -> bytes:
     """The message with the trace on top, what was lacking added, and what does not stay taken out."""
     added = f"{trace}\r\n"
-    if not header.message_id:
+    if not header.named:
         added += f"Message-ID: {message_id}\r\n"
     if not header.dated:
         added += f"Date: {_written(date)}\r\n"
@@ -79,7 +88,7 @@ def completed(content: bytes, header: Header, *, trace: str, message_id: str, da
 
 def trace(*, hostname: str, client: str, hello: str, protocol: str, mail_id: str, date: datetime) -> str:
     """The Received field (RFC 5321 section 4.4); without `client` it tells nothing of who handed the message over."""
-    source = f"from {hello or 'unknown'} ([{client}])\r\n\t" if client else ""
+    source = f"from {hello if _HELLO.fullmatch(hello) else 'unknown'} ([{client}])\r\n\t" if client else ""
     return f"Received: {source}by {hostname} (mailover) with {protocol} id {mail_id};\r\n\t{_written(date)}"
 
 
@@ -95,4 +104,4 @@ def _written_second(date: datetime) -> str:
 
 def _text(raw: bytes) -> str:
     words = b" ".join(raw.split())
-    return words.decode("utf-8", "replace") if len(words) <= _LONGEST else ""
+    return words.decode("utf-8", "replace").replace("\0", "") if len(words) <= _LONGEST else ""

@@ -67,7 +67,7 @@ class Session(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._by = ANONYMOUS
         self._stream = listener.stream or desk.default_stream
-        self._keeping = self._counted = self._stopping = False
+        self._keeping = self._counted = self._stopping = self._silent = False
         self._silenced: set[str] = set()
         self._place_size = 0
         self._asked_at: float | None = None
@@ -115,6 +115,11 @@ class Session(asyncio.Protocol):
         elif self._place_size and not self._keeping:
             self._leave_room()
 
+    def eof_received(self) -> bool:
+        """It says nothing more, but may still listen for what becomes of its message."""
+        self._silent = True
+        return self._keeping
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Gone. What it has handed over is kept all the same."""
         del exc
@@ -138,6 +143,8 @@ class Session(asyncio.Protocol):
     def look(self, now: float) -> None:
         """Whether the client's time has run out."""
         limits, reception = self._desk.limits, self._reception
+        if not self.open and now > self._heard_at + limits.command:
+            self._transport.abort()  # it does not even take the last words
         if self._keeping or not self.open:
             return
         if self._asked_at is not None:
@@ -165,6 +172,8 @@ class Session(asyncio.Protocol):
         self._listen("answer")
         if self._stopping:
             self.stop()
+        elif self._silent and self.open and not self._keeping:
+            self._hang_up(Ended())
 
     def stop(self) -> None:
         """Take nothing new; what is under way may come to its end."""
@@ -230,14 +239,17 @@ class Session(asyncio.Protocol):
         if ended.because:
             _log.info("the session of %s was ended: %s", self.client, ended.because)
         self.open = False
+        self._heard_at = self._desk.now()
         if self._secured is not None:
             self._transport.write(self._secured.leave())
         self._transport.close()
 
     def _flush(self) -> None:
         words = self._reception.say()
+        if words and self._secured is not None:
+            words = self._secured.say(words)
         if words:
-            self._transport.write(words if self._secured is None else self._secured.say(words))
+            self._transport.write(words)
 
     # -- TLS
 
@@ -269,6 +281,7 @@ class Session(asyncio.Protocol):
         if secured.done and not before:
             if not self._listener.implicit:
                 self._reception.secured()
+                self._by, self._stream = ANONYMOUS, self._listener.stream or self._desk.default_stream
             elif not text:
                 self._greet()
         return text

@@ -138,7 +138,8 @@ class Door:
             raise UnacceptableError(_LOOP)
         now, wall = self._clock.now(), self._clock.wall()
         mail_id = new_id(wall)
-        message_id = header.message_id or f"<{mail_id}@{_domain(submission.sender) or self._hostname}>"
+        made = f"<{mail_id}@{_domain(submission.sender) or self._hostname}>"
+        message_id = header.message_id if header.named else made
         content = completed(
             content, header, trace=self._trace(submission, mail_id, wall), message_id=message_id, date=wall
         )

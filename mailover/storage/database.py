@@ -274,7 +274,9 @@ def _prepare_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
 def _begin_sqlite(connection: sa.Connection) -> None:
     options = connection.get_execution_options()
     if options.get("write", False):
-        connection.exec_driver_sql(f"PRAGMA busy_timeout={int(1000 * options['patience'])}")
+        if connection.info.get("patience") != options["patience"]:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={int(1000 * options['patience'])}")
+            connection.info["patience"] = options["patience"]
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
         connection.exec_driver_sql("BEGIN")

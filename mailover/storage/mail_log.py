@@ -86,7 +86,7 @@ def content(connection: sa.Connection, mail_id: str, seal: Seal) -> bytes | None
     return None if row is None else seal.open(mail_id, row.key, bytes(row.content))
 
 
-def retry(connection: sa.Connection, ids: Collection[str], counts: Counts) -> int:
+def retry(connection: sa.Connection, ids: Collection[str]) -> int:
     """Queue again what ended badly, and make due what waits."""
     rows = found(connection, ids)
     kept = set(
@@ -97,11 +97,13 @@ def retry(connection: sa.Connection, ids: Collection[str], counts: Counts) -> in
     changes = [
         change for row, mail in _readable(rows) if row.seq in kept and (change := _revived(row, mail)) is not None
     ]
+    counts = Counts()
     write(connection, changes, counts)
+    counts.write(connection)
     return len(changes)
 
 
-def drop(connection: sa.Connection, ids: Collection[str], counts: Counts, now: datetime) -> int:
+def drop(connection: sa.Connection, ids: Collection[str], now: datetime) -> int:
     """Let it go: whoever did not get it will not, and the content is forgotten."""
     rows = [row for row in found(connection, ids) if row.fates & (BIT[Fate.QUEUED] | DEAD)]
     readable = dict(_readable(rows))
@@ -109,8 +111,10 @@ def drop(connection: sa.Connection, ids: Collection[str], counts: Counts, now: d
         Change(row=row, mail=_dropped(mail, now), place=settled_place(now), forget=True)
         for row, mail in readable.items()
     ]
+    counts = Counts()
     write(connection, changes, counts)
     forget_rows(connection, [row for row in rows if row not in readable], counts)
+    counts.write(connection)
     return len(rows)
 
 

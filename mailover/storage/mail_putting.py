@@ -13,6 +13,7 @@ from mailover.core.mail import Mail
 from mailover.storage.database import replacing
 from mailover.storage.hot import HotStatement
 from mailover.storage.mail_counts import Counts
+from mailover.storage.mail_settling import Known
 from mailover.storage.mail_states import HELD, Place, hash_of, values_of
 from mailover.storage.sealing import Seal
 from mailover.storage.tables import Instant, mail_addresses, mail_contents, mail_digests, mails
@@ -52,8 +53,8 @@ def put(
     *,
     holder: str,
     until: datetime,
-) -> tuple[str, ...]:
-    """Keep them, leased to `holder`; the ids under which they are kept."""
+) -> tuple[tuple[str, ...], list[Known]]:
+    """Keep them, leased to `holder`; the ids under which they are kept, and those that are new."""
     fingerprints = [_fingerprint(digest) for _, _, digest in puts]
     kept_as = _kept_as(connection, puts, fingerprints)
     place = Place(state=HELD, holder=holder, held_until=until)
@@ -74,7 +75,12 @@ def put(
     _INSERT_ADDRESS.run(connection, addresses)
     for row in rows:
         counts.come(row["stream"], HELD, row["size"], row["fates"])
-    return tuple(kept_as[fingerprint] for fingerprint in fingerprints)
+    mails_by_id = {mail.id: mail for mail, _, _ in puts}
+    new = [
+        Known(row["seq"], row["stream"], HELD, row["size"], row["fates"], mails_by_id[row["id"]], row["body"])
+        for row in rows
+    ]
+    return tuple(kept_as[fingerprint] for fingerprint in fingerprints), new
 
 
 def _sealed(seal: Seal, mail: Mail, content: bytes) -> Mapping[str, Any]:

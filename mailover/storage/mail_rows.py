@@ -3,21 +3,28 @@
 The statements are in the files named after what they do.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
+from typing import TypeVar
 
 import sqlalchemy as sa
 
 from mailover.core.mail import Fate, Leased, Mail, QueueDepth, Settlement, Suppression
+from mailover.errors import StorageFullError
 from mailover.storage import mail_counts, mail_forgetting, mail_log, mail_taking, suppressed
 from mailover.storage.database import Database, adding, storable, upsert
 from mailover.storage.hot import HotStatement
 from mailover.storage.mail_counts import Counts
+from mailover.storage.mail_holding import Holding
 from mailover.storage.mail_putting import Numbers, Put, put
-from mailover.storage.mail_settling import settle
+from mailover.storage.mail_settling import Known, OutdatedError, settle, settle_known
+from mailover.storage.reserve import Reserve
 from mailover.storage.sealing import Seal
 from mailover.storage.store import Page
 from mailover.storage.tables import mail_streams, mail_uses
+
+_T = TypeVar("_T")
 
 _ANY = "any"
 
@@ -28,8 +35,15 @@ class MailRows:
     def __init__(self, database: Database, seal: Seal) -> None:
         """The schema must be up to date."""
         self._database = database
+        self._reserve = Reserve(database.file) if database.file is not None else None
         self._seal = seal
         self._numbers = Numbers()
+        self._holding = Holding()
+        self._asked_for_keys = False
+
+    def reseal(self, seal: Seal) -> None:
+        """From now on with these keys; what waited for one of them is due."""
+        self._seal = seal
         self._asked_for_keys = False
 
     # -- the relay ------------------------------------------------------------------------------------------------
@@ -45,15 +59,34 @@ class MailRows:
         until: datetime,
     ) -> tuple[str, ...]:
         """All of it or nothing."""
-        counts = Counts()
-        with self._database.writing() as connection:
+        if puts and self._reserve is not None:
+            self._reserve.check()
+
+        new: list[Known] = []
+        known = self._holding.take(settlements)
+
+        def write(connection: sa.Connection) -> tuple[str, ...]:
+            nonlocal new
+            counts = Counts()
             ids: tuple[str, ...] = ()
             if puts:
-                ids = put(connection, puts, counts, self._seal, self._numbers, holder=holder, until=until)
-            if settlements:
-                settle(connection, settlements, counts, holder=holder, now=now)
+                ids, new = put(connection, puts, counts, self._seal, self._numbers, holder=holder, until=until)
+            quickly = [each for each in settlements if each.mail in known]
+            slowly = [each for each in settlements if each.mail not in known]
+            if quickly:
+                settle_known(connection, quickly, known, counts, holder=holder, now=now)
+            if slowly:
+                settle(connection, slowly, counts, holder=holder, now=now)
             _use(connection, uses)
             counts.write(connection)
+            return ids
+
+        try:
+            ids = self._write(write, into_reserve=not puts)
+        except OutdatedError:
+            known = {}
+            ids = self._write(write, into_reserve=not puts)
+        self._holding.add(new)
         return ids
 
     def put(self, mails: Sequence[Put], *, holder: str, until: datetime) -> tuple[str, ...]:
@@ -75,10 +108,11 @@ class MailRows:
         without: Collection[str] = (),
     ) -> tuple[Leased, ...]:
         """Take what may be tried now."""
-        with self._database.writing() as connection:
+
+        def take(connection: sa.Connection) -> tuple[tuple[Leased, ...], list[Known]]:
             if not self._asked_for_keys:
                 mail_taking.await_keys(connection, self._seal)
-            leased = mail_taking.lease(
+            return mail_taking.lease(
                 connection,
                 self._seal,
                 holder=holder,
@@ -88,18 +122,19 @@ class MailRows:
                 most_bytes=most_bytes,
                 without=without,
             )
+
+        leased, known = self._write(take)
         self._asked_for_keys = True
+        self._holding.add(known)
         return leased
 
     def renew(self, ids: Collection[str], *, holder: str, until: datetime) -> frozenset[str]:
         """Hold them longer."""
-        with self._database.writing() as connection:
-            return mail_taking.renew(connection, ids, holder=holder, until=until)
+        return self._write(lambda connection: mail_taking.renew(connection, ids, holder=holder, until=until))
 
     def release(self, *, holder: str) -> None:
         """Give everything back."""
-        with self._database.writing() as connection:
-            mail_taking.release(connection, holder=holder)
+        self._write(lambda connection: mail_taking.release(connection, holder=holder))
 
     def next_due(self, now: datetime, without: Collection[str] = ()) -> datetime | None:
         """When there is something to lease."""
@@ -108,8 +143,8 @@ class MailRows:
 
     def hasten(self, providers: Collection[str], now: datetime, limit: int = 1000) -> int:  # noqa: ARG002 - no instant is stored
         """Make due what waits for one of them."""
-        with self._database.writing() as connection:
-            return mail_taking.hasten(connection, [_ANY, *(p for p in providers if storable(p))], limit)
+        names = [_ANY, *(name for name in providers if storable(name))]
+        return self._write(lambda connection: mail_taking.hasten(connection, names, limit))
 
     # -- operators ------------------------------------------------------------------------------------------------
 
@@ -158,36 +193,25 @@ class MailRows:
 
     def retry(self, ids: Collection[str], now: datetime) -> int:  # noqa: ARG002 - due at once is no instant
         """Queue again what ended badly."""
-        counts = Counts()
-        with self._database.writing() as connection:
-            count = mail_log.retry(connection, _storable(ids), counts)
-            counts.write(connection)
-        return count
+        return self._write(lambda connection: mail_log.retry(connection, _storable(ids)))
 
     def drop(self, ids: Collection[str], now: datetime) -> int:
         """Let it go."""
-        counts = Counts()
-        with self._database.writing() as connection:
-            count = mail_log.drop(connection, _storable(ids), counts, now)
-            counts.write(connection)
-        return count
+        return self._write(lambda connection: mail_log.drop(connection, _storable(ids), now))
 
     def pause(self, stream: str, *, paused: bool) -> None:
         """Accepted, not sent."""
-        with self._database.writing() as connection:
-            upsert(connection, mail_streams, {"stream": stream, "paused": paused})
+        self._write(lambda connection: upsert(connection, mail_streams, {"stream": stream, "paused": paused}))
 
     # -- addresses ------------------------------------------------------------------------------------------------
 
     def suppress(self, suppressions: Sequence[Suppression]) -> None:
         """Remember addresses."""
-        with self._database.writing() as connection:
-            suppressed.add(connection, suppressions)
+        self._write(lambda connection: suppressed.add(connection, suppressions))
 
     def unsuppress(self, address: str) -> bool:
         """Whether it was remembered."""
-        with self._database.writing() as connection:
-            return suppressed.remove(connection, address)
+        return self._write(lambda connection: suppressed.remove(connection, address))
 
     def suppressed(self, addresses: Collection[str]) -> Mapping[str, Suppression]:
         """Those that are remembered."""
@@ -204,8 +228,7 @@ class MailRows:
         after: int | None = 0
         erased = 0
         while after is not None:
-            with self._database.writing() as connection:
-                after, some = mail_forgetting.erase(connection, address, after)
+            after, some = self._write(partial(mail_forgetting.erase, address=address, after=after))
             erased += some
         return erased
 
@@ -219,13 +242,22 @@ class MailRows:
 
     def use(self, day: date, counts: Mapping[str, int]) -> None:
         """Add to it."""
-        with self._database.writing() as connection:
-            _use(connection, {day: counts})
+        self._write(lambda connection: _use(connection, {day: counts}))
 
     def tidy(self, now: datetime, keep: Mapping[str, timedelta], usual: timedelta) -> bool:
         """One step of forgetting."""
+        return self._write(lambda connection: mail_forgetting.tidy(connection, now, keep, usual))
+
+    def _write(self, act: Callable[[sa.Connection], _T], *, into_reserve: bool = True) -> _T:
+        """In one transaction; on a full disk with the room that is kept for this, unless new mail would take it."""
+        try:
+            with self._database.writing() as connection:
+                return act(connection)
+        except StorageFullError:
+            if self._reserve is None or not into_reserve or not self._reserve.let_go():
+                raise
         with self._database.writing() as connection:
-            return mail_forgetting.tidy(connection, now, keep, usual)
+            return act(connection)
 
 
 def _use(connection: sa.Connection, uses: Mapping[date, Mapping[str, int]]) -> None:

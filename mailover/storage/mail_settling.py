@@ -1,10 +1,10 @@
 """What becomes of mail that is in the queue: fates, its next place, its content. Inside the caller's transaction."""
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -20,6 +20,7 @@ from mailover.storage.mail_states import (
     WAITING,
     Place,
     hash_of,
+    is_held,
     mail_of,
     place_of,
     values_of,
@@ -32,11 +33,27 @@ _CERTAINTY = {Fate.DELIVERED: 3, Fate.AMBIGUOUS: 2, Fate.QUEUED: 0}
 """Which of two tidings of one copy stays; every other fate is worth 1."""
 
 
+class Known(NamedTuple):
+    """A mail that is held by us, as its row was when it was put or leased: it need not be read to be settled."""
+
+    seq: int
+    stream: str
+    state: int
+    size: int
+    fates: int
+    mail: Mail
+    body: str
+
+
+class OutdatedError(Exception):
+    """Somebody changed a mail that was thought to be known. The transaction is begun anew, and reads it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """A mail as it was found and as it is to be."""
 
-    row: sa.Row[Any]
+    row: sa.Row[Any] | Known
     mail: Mail
     place: Place
     forget: bool = False
@@ -53,9 +70,7 @@ def settle(
     connection: sa.Connection, settlements: Sequence[Settlement], counts: Counts, *, holder: str, now: datetime
 ) -> None:
     """Write what became of recipients."""
-    by_mail: dict[str, list[Settlement]] = {}
-    for each in settlements:
-        by_mail.setdefault(each.mail, []).append(each)
+    by_mail = by_mail_of(settlements)
     changes = []
     for row in found(connection, by_mail):
         try:
@@ -70,8 +85,41 @@ def settle(
     write(connection, changes, counts)
 
 
-def write(connection: sa.Connection, changes: Sequence[Change], counts: Counts) -> None:
-    """Replace rows by what they are to be."""
+def settle_known(
+    connection: sa.Connection,
+    settlements: Sequence[Settlement],
+    known: Mapping[str, Known],
+    counts: Counts,
+    *,
+    holder: str,
+    now: datetime,
+) -> None:
+    """The same for mails that are still as they are known, without reading them. Raises OutdatedError where not."""
+    held = Place(state=HELD, holder=holder)
+    changes = []
+    by_mail = by_mail_of(settlements)
+    for mail_id in sorted(by_mail, key=lambda each: known[each].seq):  # one order for all, as in `found`
+        row = known[mail_id]
+        mail, place = row.mail, held
+        for each in by_mail[mail_id]:
+            mail, place = _settled(mail, place, each, holder, now)
+        changes.append(Change(row=row, mail=mail, place=place))
+    as_known = [{"its_holder": holder, "its_body": known[change.mail.id].body} for change in changes]
+    write(connection, changes, counts, as_known)
+
+
+def by_mail_of(settlements: Iterable[Settlement]) -> Mapping[str, list[Settlement]]:
+    """In the order of coming."""
+    by_mail: dict[str, list[Settlement]] = {}
+    for each in settlements:
+        by_mail.setdefault(each.mail, []).append(each)
+    return by_mail
+
+
+def write(
+    connection: sa.Connection, changes: Sequence[Change], counts: Counts, as_known: Sequence[Mapping[str, Any]] = ()
+) -> None:
+    """Replace rows by what they are to be; `as_known`: if they are what they were."""
     if not changes:
         return
     rows = []
@@ -84,7 +132,10 @@ def write(connection: sa.Connection, changes: Sequence[Change], counts: Counts) 
         rows.append({"number": row.seq} | {name: values[name] for name in _CHANGING})
         if change.forget or (place.state == SETTLED and not values["fates"] & DEAD):
             gone.append({"number": row.seq})
-    _REPLACE.run(connection, rows)
+    if not as_known:
+        _REPLACE.run(connection, rows)
+    elif _REPLACE_KNOWN.run(connection, [{**row, **was} for row, was in zip(rows, as_known, strict=True)]) != len(rows):
+        raise OutdatedError
     _FORGET.run(connection, gone)
 
 
@@ -145,6 +196,15 @@ def _surer(known: Recipient, told: Recipient) -> Recipient:
 _CHANGING = ("state", "fates", "due_at", "waiting_for", "holder", "held_until", "settled_at", "body")
 _REPLACE = HotStatement(
     lambda _dialect: sa.update(mails).where(mails.c.seq == sa.bindparam("number")), ("number", *_CHANGING)
+)
+_is_as_known = sa.and_(
+    mails.c.seq == sa.bindparam("number"),
+    is_held,
+    mails.c.holder == sa.bindparam("its_holder"),
+    mails.c.body == sa.bindparam("its_body"),
+)
+_REPLACE_KNOWN = HotStatement(
+    lambda _dialect: sa.update(mails).where(_is_as_known), ("number", "its_holder", "its_body", *_CHANGING)
 )
 _FORGET = HotStatement(
     lambda _dialect: sa.delete(mail_contents).where(mail_contents.c.seq == sa.bindparam("number")), ("number",)

@@ -11,6 +11,7 @@ from mailover.core.mail import Leased
 from mailover.errors import StorageError
 from mailover.storage.mail_counts import Counts
 from mailover.storage.mail_setting_aside import KEY, set_aside
+from mailover.storage.mail_settling import Known
 from mailover.storage.mail_states import HELD, READY, is_held, is_ready, is_waiting, mail_of
 from mailover.storage.sealing import Seal
 from mailover.storage.tables import mail_contents, mail_streams, mails
@@ -34,24 +35,24 @@ def lease(
     limit: int,
     most_bytes: int,
     without: Collection[str],
-) -> tuple[Leased, ...]:
+) -> tuple[tuple[Leased, ...], list[Known]]:
     """Take what may be tried now and nobody holds."""
     _wake(connection, now)
     chosen = _chosen(connection, limit, most_bytes, without)
     if not chosen:
-        return ()
+        return (), []
     counts = Counts()
     leased: list[Leased] = []
-    numbers: list[int] = []
+    known: list[Known] = []
     for row in connection.execute(_WHOLE, {"numbers": chosen}).all():
         try:
             leased.append(_opened(row, seal))
-            numbers.append(row.seq)
+            known.append(Known(row.seq, row.stream, HELD, row.size, row.fates, leased[-1].mail, row.body))
         except StorageError as error:
             set_aside(connection, row, error, counts, now)
-    _move(connection, numbers, state=HELD, holder=holder, held_until=until)
+    _move(connection, [each.seq for each in known], state=HELD, holder=holder, held_until=until)
     counts.write(connection)
-    return tuple(leased)
+    return tuple(leased), known
 
 
 def next_due(connection: sa.Connection, now: datetime, without: Collection[str]) -> datetime | None:

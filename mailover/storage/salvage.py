@@ -1,7 +1,7 @@
 """Out of a damaged SQLite file into a new store: whatever can still be read of what must not be forgotten.
 
-The fleet (its epochs only grow, its pins and orders are people's), tokens, incidents, events and their alerts. Not the
-health log: it is most of a file, hence most of the damage, and it grows again.
+The fleet (its epochs only grow, its pins and orders are people's), tokens, incidents, events and their alerts, mail and
+the addresses that get none. Not the health log: it is most of a file, hence most of the damage, and it grows again.
 """
 
 import logging
@@ -15,7 +15,19 @@ import sqlalchemy as sa
 from mailover.errors import StorageError
 from mailover.storage import fleet_rows
 from mailover.storage.database import Database
-from mailover.storage.tables import events, hours, incidents, notes, outbox, tokens
+from mailover.storage.salvage_mail import salvage_mail
+from mailover.storage.tables import (
+    events,
+    hours,
+    incidents,
+    mail_digests,
+    mail_streams,
+    mail_uses,
+    notes,
+    outbox,
+    suppressions,
+    tokens,
+)
 
 _log = logging.getLogger("mailover.storage")
 
@@ -29,8 +41,20 @@ def salvage(damaged: Path, into: Database) -> None:
     old = Database(f"sqlite:///{damaged}")
     try:
         _save_fleet(old, into)
-        for table in (tokens, notes, hours, incidents, events, outbox):
+        for table in (
+            tokens,
+            notes,
+            hours,
+            incidents,
+            events,
+            outbox,
+            suppressions,
+            mail_streams,
+            mail_uses,
+            mail_digests,
+        ):
             _save_rows(old, into, table)
+        salvage_mail(old, into)
     finally:
         old.close()
 

@@ -21,6 +21,8 @@ export const EVENTS: INodePropertyOptions[] = [
 		value: 'failback.happened',
 		description: 'A stream returned to a better provider',
 	},
+	{ name: 'Fail-Back Paused', value: 'failback.paused' },
+	{ name: 'Fail-Back Resumed', value: 'failback.resumed' },
 	{
 		name: 'Failover Happened',
 		value: 'failover.happened',

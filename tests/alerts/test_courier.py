@@ -181,3 +181,19 @@ def test_a_store_that_fails_for_a_while_doubles_nothing(
     failing.full = False
     run(courier, clock, 20)
     assert ear.heard == [happening(1).id, happening(2).id]
+
+
+def test_every_attempt_is_counted_by_what_became_of_it(happen: Happen, store: SqlStore, clock: FakeClock) -> None:
+    counted: list[tuple[str, str]] = []
+    errors = iter([DeliveryError("busy"), None, DeliveryError("gone", permanent=True)])
+
+    def transport(_event: Event) -> None:
+        if (error := next(errors)) is not None:
+            raise error
+
+    courier = Courier("slack", transport, store, clock, count=lambda *told: counted.append(told))
+    happen(happening(1), happening(2))
+    for _ in range(3):
+        courier.step()
+        clock.advance(5)
+    assert counted == [("slack", "failed"), ("slack", "delivered"), ("slack", "given_up")]

@@ -127,6 +127,19 @@ def test_a_failure_is_tried_again_on_the_promised_schedule(store: SqlStore, cloc
     assert gaps == pytest.approx([1, 2, 5, 10, 30, 60, 300, 300, 300], abs=0.1)
 
 
+def test_attempts_are_counted_and_all_who_come_and_go_are_one_channel(
+    store: SqlStore, clock: FakeClock, happen: Happen
+) -> None:
+    roster = Roster(store.hooks, clock, [hook()])
+    kept, _, _ = roster.subscribe(Terms(url="https://tool.example/hook", interest=Interest()), None)
+    pool = ByHand(roster, Ear(answered(500), answered(410)), clock)
+    counted: list[str] = []
+    pool.pool._count = lambda channel, outcome: counted.append(f"{channel} {outcome}")
+    happen(happening(1), to=("webhook/ticketing", kept.endpoint))
+    pool.run(10)
+    assert sorted(counted) == ["subscriptions given_up", "webhook/ticketing delivered", "webhook/ticketing failed"]
+
+
 def test_a_request_to_be_left_alone_is_honoured(store: SqlStore, clock: FakeClock, happen: Happen) -> None:
     happen(happening(1), to=("webhook/ticketing",))
     pool = ByHand(Roster(store.hooks, clock, [hook()]), Ear(answered(503, **{"retry-after": "120"})), clock)

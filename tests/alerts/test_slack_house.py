@@ -26,7 +26,7 @@ class Chosen:
         document = {
             "server": {"listen": "127.0.0.1:0"},
             "storage": {"url": f"sqlite:///{self._tmp_path}/mailover.db"},
-            "tokens": {"app": {"token": "x" * 40, "scopes": ["read"]}},
+            "tokens": {"app": {"token": "x" * 40, "scopes": ["read", "metrics"]}},
             "providers": {
                 each.name: {
                     "host": each.host,
@@ -78,6 +78,9 @@ def test_a_signed_press_reaches_the_flag_and_the_message(
     assert (answer.status_code, answer.content) == (200, b"")
     slack.wait_until(lambda: "mail: pinned to b until" in str(slack.shown[str(message["ts"])]))
     assert house.service.snapshot.flags["mail"].flag.mode == "pinned"
+    told = requests.get(f"{house.api.url}/metrics", headers={"X-API-Key": "x" * 40}, timeout=30).text
+    assert 'mailover_notifications_total{channel="slack",outcome="delivered"}' in told
+    assert 'mailover_http_requests_total{code="200",route="/v1/slack/interactive"} 1.0' in told
 
 
 def test_a_signed_command_is_answered_and_a_replayed_one_is_refused(house: House, slack: FakeSlack) -> None:

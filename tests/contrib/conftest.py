@@ -85,7 +85,7 @@ def seen(clock: HandClock, provider: str, kind: ProbeKind | None, failure: Failu
 @pytest.fixture
 def told(service: Service, clock: HandClock) -> str:
     """Both providers are probed and used, the first fails, the flag moves."""
-    registry = registry_of(service, lambda: 0)
+    registry, counters = registry_of(service, lambda: 0)
     for name in POLICY.providers:
         service.step(tuple(seen(clock, name, kind) for kind in (*ProbeKind, None)))
         service.step((DnsVerdict(provider=name, verdict="dkim_only", at=clock.at),))
@@ -93,4 +93,6 @@ def told(service: Service, clock: HandClock) -> str:
         clock.at += timedelta(seconds=2)
         service.step((seen(clock, "first", ProbeKind.PORT, REFUSED),))
     assert service.snapshot.flags["mail"].flag.provider == "second"
+    counters.hear_attempt("slack", "delivered")
+    counters.requests.labels("/v1/providers", "200").inc()
     return generate_latest(registry).decode()

@@ -97,12 +97,13 @@ def test_what_happened_is_counted(told: str) -> None:
     assert value(told, "mailover_probes_total", provider="first", kind="port", outcome="failed") == 3
     assert value(told, "mailover_sends_total", provider="first", outcome="ok") == 10
     assert value(told, "mailover_outbox_pending", channel="slack") == 3
+    assert value(told, "mailover_notifications_total", channel="slack", outcome="delivered") == 1
     assert value(told, "mailover_dns_check_ok", provider="first", check="spf") == 0
     assert value(told, "mailover_dns_check_ok", provider="first", check="dkim") == 1
 
 
 def test_every_label_set_of_the_config_is_there_before_anything_happens(service: Service) -> None:
-    told = generate_latest(registry_of(service, lambda: 0)).decode()
+    told = generate_latest(registry_of(service, lambda: 0)[0]).decode()
     assert value(told, "mailover_probes_total", provider="second", kind="login", outcome="failed") == 0
     assert value(told, "mailover_sends_total", provider="second", outcome="ok") == 0
     assert value(told, "mailover_probe_duration_seconds_count", provider="second", kind="port") == 0
@@ -119,7 +120,7 @@ class UnreadableStore(SqlStore):
 def test_a_store_that_fails_takes_only_its_own_figures_away(
     service: Service, store: SqlStore, clock: HandClock
 ) -> None:
-    registry = registry_of(service, lambda: 0)
+    registry, _ = registry_of(service, lambda: 0)
     store.__class__ = UnreadableStore
     told = generate_latest(registry).decode()
     assert value(told, "mailover_provider_up", provider="first") == 1

@@ -3,7 +3,14 @@
 # Quick when all is there already. Run by `make peers`; needs root and Debian's package manager.
 set -eu
 
-packages="postfix dovecot-imapd haproxy bind9 swaks prometheus iproute2 nftables libfaketime"
+packages="postfix dovecot-imapd haproxy bind9 swaks libnet-ssleay-perl curl openssl prometheus"
+packages="$packages strace iproute2 nftables libfaketime"
+# The page at /docs is looked at in a browser.
+packages="$packages chromium"
+# What n8n's database is built with.
+packages="$packages g++ make libsqlite3-dev"
+# What the client recipes are written for.
+packages="$packages jq golang-go php-cli php-curl php-mbstring php-symfony-mailer php-illuminate-mail"
 
 missing=""
 for package in $packages; do

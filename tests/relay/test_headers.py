@@ -57,6 +57,18 @@ def test_the_header_tells_hops_and_name() -> None:
     assert (header.received, header.message_id, header.dated) == (2, "<1@app>", True)
 
 
+@pytest.mark.parametrize("value", [b"", b" \t", b"<" + 2000 * b"x" + b"@app>", b"\0"])
+def test_a_name_that_is_unfit_for_use_is_left_alone(value: bytes) -> None:
+    message = b"Message-ID:" + value + b"\r\nDate: x\r\n\r\n"
+    assert left(message) == message
+    assert read_header(message).message_id == ""
+
+
+def test_the_trace_takes_no_odd_name_from_a_client() -> None:
+    told = trace(hostname="relay.test", client="10.0.0.7", hello="a);(b", protocol="SMTP", mail_id="1", date=AT)
+    assert told.startswith("Received: from unknown ([10.0.0.7])")
+
+
 def test_the_trace_tells_no_more_of_the_client_than_is_asked_for() -> None:
     told = trace(hostname="relay.test", client="", hello="app.internal", protocol="ESMTP", mail_id="msg_1", date=AT)
     assert told == TRACE

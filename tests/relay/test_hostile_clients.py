@@ -1,10 +1,10 @@
 """Clients that mean harm, or are merely broken: none of them gets mail relayed, memory, or the attention of all."""
 
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -61,6 +61,17 @@ def test_what_is_injected_behind_starttls_is_neither_obeyed_nor_answered(
         assert wire.ask(b"MAIL FROM:<a@example.com>\r\n") == "503 5.5.1 Say EHLO first"
         wire.hello()
         assert wire.ask(b"RCPT TO:<b@example.org>\r\n") == "503 5.5.1 MAIL is needed first"
+
+
+def test_a_login_before_tls_does_not_count_behind_it(secure: IntakeHouse, authority: Authority) -> None:
+    with secure.wire() as wire:
+        assert wire.hello().log_in("marketing").startswith("235")
+        assert wire.ask(b"STARTTLS\r\n").startswith("220")
+        wire.secure(authority.client_context())
+        assert wire.hello().hand_over().startswith("250")
+    mail, content = secure.queue.only
+    assert (mail.by, mail.stream) == ("anonymous", "transactional")
+    assert b"with ESMTPS id" in content
 
 
 def test_guessing_passwords_ends_the_session_and_then_pauses_the_address(house: IntakeHouse) -> None:
@@ -216,12 +227,11 @@ def received(house: IntakeHouse) -> set[int]:
 
 
 def test_who_speaks_before_the_greeting_gets_none(house: IntakeHouse) -> None:
+    house.loop.call_soon_threadsafe(time.sleep, 0.2)  # so that it does come before
     with house.wire(greeted=False) as wire:
         wire.say(b"EHLO early.test\r\n" + ENVELOPE + b"DATA\r\n" + MESSAGE + b".\r\n")
-        replies = wire.rest()
-    assert replies in ([], ["554 5.5.1 You spoke before the greeting"]) or replies[0].startswith("220")
-    if replies and replies[0].startswith("554"):
-        assert house.queue.mails == {}
+        assert wire.rest() == ["554 5.5.1 You spoke before the greeting"]
+    assert house.queue.mails == {}
 
 
 def test_a_browser_that_was_led_here_sends_no_mail(house: IntakeHouse) -> None:
@@ -242,7 +252,9 @@ def test_a_client_that_reads_no_replies_is_not_read_either(house: IntakeHouse) -
         except (TimeoutError, ConnectionError):
             pass
         assert sent < 50_000_000
-    house.until(lambda: house.intake.figures.sessions == 0)
+        house.wait(301)
+        house.wait(31)
+        house.until(lambda: house.intake.figures.sessions == 0)
 
 
 def test_a_fault_of_ours_is_told_as_a_matter_of_time_and_without_details(
@@ -301,9 +313,3 @@ def test_nobody_sends_to_the_world_who_has_not_logged_in(authority: Authority, t
                 wire.hello().say(b"MAIL FROM:<" + path + b">\r\nRCPT TO:<b@example.org>\r\nDATA\r\n")
                 assert [wire.hear()[:3] for _ in range(3)] == ["530", "503", "503"]
         assert house.queue.mails == {}
-
-
-def test_a_header_cannot_be_injected_by_whoever_builds_messages() -> None:
-    message = EmailMessage()
-    with pytest.raises(ValueError, match="linefeed or carriage return"):
-        message["Subject"] = "hello\r\nBcc: victim@example.org"

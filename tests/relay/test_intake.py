@@ -316,6 +316,26 @@ def test_a_client_that_leaves_after_the_dot_has_its_message_kept(house: IntakeHo
     assert len(house.accepted) == 1
 
 
+def test_a_client_that_only_listens_after_the_dot_hears_the_answer(house: IntakeHouse) -> None:
+    """As a shell script does that ends its input: half of the connection is closed."""
+    kept = asyncio.Event()
+    house.queue.before = kept.wait  # type: ignore[assignment]
+    with house.wire() as wire:
+        wire.hello().begin().say(MESSAGE + b".\r\n")
+        wire.socket.shutdown(socket.SHUT_WR)
+        house.until(lambda: any(session._silent for session in house.intake._sessions))
+        house.loop.call_soon_threadsafe(kept.set)
+        assert [reply[:3] for reply in wire.rest()] == ["250"]
+    assert house.intake.figures.unheard == 0
+
+
+def test_a_client_that_leaves_in_the_middle_leaves_nothing(house: IntakeHouse) -> None:
+    with house.wire() as wire:
+        wire.hello().begin().say(MESSAGE)
+    house.until(lambda: house.intake.figures.sessions == 0)
+    assert house.queue.mails == {}
+
+
 def test_a_queue_that_cannot_be_written_is_no_fault_of_the_message(house: IntakeHouse) -> None:
     async def broken() -> None:
         raise StorageError("the store could not be written: database is locked")

@@ -73,5 +73,5 @@ def test_each_listener_has_its_own_place_and_its_own_terms(pair: dict[str, Any])
 def test_a_certificate_that_cannot_be_used_is_a_problem_of_the_config(pair: dict[str, Any], tmp_path: Path) -> None:
     other = tmp_path / "other.key"
     other.write_text("no key\n", encoding="ascii")
-    with pytest.raises(ConfigError, match=r"relay.certificate_file: cannot be used with relay.key_file"):
+    with pytest.raises(ConfigError, match=r"relay\.certificate_file: cannot be used with relay\.key_file"):
         plan({**pair, "key_file": str(other)})

@@ -8,10 +8,9 @@ import os
 import pickle
 import sqlite3
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
-
-import committer
 
 from mailover.storage import database
 
@@ -46,8 +45,9 @@ class _File(ctypes.Structure):
 
 
 _OPEN = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.POINTER(_File), ctypes.c_int, ctypes.c_void_p
+    ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.POINTER(_File), ctypes.c_int, ctypes.c_void_p
 )
+"""The name stays a pointer: SQLite keeps it to name files beside this one, so it must not become a copy of Python's."""
 _WRITE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_int64)
 _TRUNCATE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int64)
 _SYNC = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
@@ -68,10 +68,10 @@ class Recorder:
         self._kept.append(opening)
         vfs.contents.open = ctypes.cast(opening, ctypes.c_void_p)
 
-    def _open(self, vfs: int, name: bytes | None, file: Any, flags: int, out: int) -> int:
+    def _open(self, vfs: int, name: int | None, file: Any, flags: int, out: int) -> int:
         code = self._open_really(vfs, name, file, flags, out)
         if code == 0 and name:
-            self._names[ctypes.addressof(file.contents)] = Path(os.fsdecode(name)).name
+            self._names[ctypes.addressof(file.contents)] = Path(os.fsdecode(ctypes.string_at(name))).name
             file.contents.methods = ctypes.pointer(self._shadowed(file.contents.methods.contents))
         return code
 
@@ -110,17 +110,18 @@ def library() -> ctypes.CDLL | None:
     return None if found is None else ctypes.CDLL(found)
 
 
-def record(url: str, synchronous: str, rounds: int) -> list[Op]:
+def record(url: str, synchronous: str, rounds: int, program: str) -> list[Op]:
     loaded = library()
     if loaded is None:
         raise SystemExit("SQLite is built into this Python: nothing can be put beneath it")
     recorder = Recorder(loaded)
     database._SQLITE_PRAGMAS += (f"PRAGMA synchronous={synchronous}", "PRAGMA wal_autocheckpoint=40")  # type: ignore[assignment]
-    committer.tell = lambda word, what: recorder.ops.append(("ack", f"{word} {what}", 0, b""))
-    committer.run(url, rounds)
+    committing = import_module(program)
+    committing.tell = lambda word, what: recorder.ops.append(("ack", f"{word} {what}", 0, b""))
+    committing.run(url, rounds)
     return recorder.ops
 
 
 if __name__ == "__main__":
-    written = record(sys.argv[1], sys.argv[3], int(sys.argv[4]))
+    written = record(sys.argv[1], sys.argv[3], int(sys.argv[4]), sys.argv[5])
     Path(sys.argv[2]).write_bytes(pickle.dumps(written))

@@ -121,6 +121,16 @@ def test_mail_whose_key_is_missing_waits_for_it_and_is_said(url: str, caplog: py
     store.close()
 
 
+def test_keys_may_change_while_it_runs(url: str) -> None:
+    store = sealed(url, OLD)
+    queue(store, mail(1))
+    store.mail.reseal(Seal([NEW]))
+    assert lease(store, 10) == []
+    store.mail.reseal(Seal([NEW, OLD]))
+    assert ids(lease(store, 11)) == ["msg_000001"]
+    store.close()
+
+
 def test_a_sealed_content_that_was_changed_or_is_another_mails_is_set_aside(url: str) -> None:
     store = sealed(url, NEW)
     queue(store, mail(1), mail(2))

@@ -6,6 +6,7 @@ from letters import NO, OTHERS, US, content_of, fared, fates, ids, lease, mail, 
 from samples import at
 
 from mailover.core.mail import Fate, QueueDepth, Recipient, Settlement
+from mailover.storage.mail_holding import Holding
 from mailover.storage.sql import SqlStore
 
 
@@ -90,6 +91,40 @@ def test_puts_settlements_and_uses_are_one_transaction(store: SqlStore) -> None:
         [Fate.QUEUED],
         {"postmark": 1},
     )
+
+
+def test_what_changed_behind_our_back_is_read_anew_and_nothing_is_written_twice(store: SqlStore) -> None:
+    put(store, mail(1, "a@example.net", "b@example.net"), mail(2), mail(3))
+    store.mail.erase("a@example.net")
+    store.mail.drop(["msg_000002"], at(50))
+    store.mail.commit(
+        puts=[(mail(4), content_of(4), "four")],
+        settlements=[
+            fared(mail(1, "a@example.net", "b@example.net"), Fate.DELIVERED, Fate.DELIVERED),
+            fared(mail(2), Fate.FAILED),
+            fared(mail(3), Fate.DELIVERED),
+        ],
+        uses={at(0).date(): {"ses": 1}},
+        holder=US,
+        now=at(60),
+        until=at(120),
+    )
+    assert [fates(store, n) for n in (1, 2, 3, 4)] == [
+        [Fate.DELIVERED],
+        [Fate.FAILED],
+        [Fate.DELIVERED],
+        [Fate.QUEUED],
+    ]
+    assert store.mail.used(at(0).date()) == {"ses": 1}
+    assert store.mail.depths()["transactional"].queued == 1
+
+
+def test_more_is_held_than_is_known_by_heart(store: SqlStore) -> None:
+    store.mail._holding = Holding(most=3)
+    many = [mail(n) for n in range(1, 11)]
+    put(store, *many)
+    settle(store, *(fared(m, Fate.DELIVERED) for m in many))
+    assert store.mail.depths()["transactional"].queued == 0
 
 
 def test_depths_are_right_whatever_happens(store: SqlStore) -> None:

@@ -1,21 +1,18 @@
 """Killed and cut off from power, again and again: whatever was acknowledged is there, and nothing is half there."""
 
 import os
-import pickle
 import random
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from power import lost_to_power, recorded
 
 from mailover.storage.sql import open_store
 
 HERE = Path(__file__).parent
 KILLS = int(os.environ.get("MAILOVER_TEST_KILLS", "8"))
 CUTS = int(os.environ.get("MAILOVER_TEST_CUTS", "120"))
-SECTOR = 512
-Op = tuple[str, str, int, bytes]
 
 
 def missing(url: str, acknowledged: list[str]) -> set[str]:
@@ -55,77 +52,13 @@ def test_what_was_acknowledged_survives_many_kills(url: str) -> None:
     assert len(acknowledged) > KILLS
 
 
-def recorded(tmp_path: Path, synchronous: str) -> list[Op]:
-    """Every write, sync and acknowledgement of a process that commits."""
-    live = tmp_path / "live"
-    live.mkdir()
-    ran = subprocess.run(
-        [
-            sys.executable,
-            str(HERE / "recorder.py"),
-            f"sqlite:///{live}/mailover.db",
-            str(tmp_path / "ops"),
-            synchronous,
-            "40",
-        ],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
-    if "built into this Python" in ran.stderr:
-        pytest.skip(ran.stderr.strip())
-    assert ran.returncode == 0, ran.stderr
-    ops: list[Op] = pickle.loads((tmp_path / "ops").read_bytes())
-    return ops
-
-
-def disk_after(ops: list[Op], dice: random.Random) -> dict[str, bytearray]:
-    """The files as a disk may show them when the power went after the last of these operations.
-
-    What was synced is there. Of what came after the last sync, each write is there, or not, or in part, in any order.
-    """
-    synced = {name: place for place, (kind, name, _, _) in enumerate(ops) if kind == "sync"}
-    luck = dice.choice((0.0, 0.5, 1.0))
-    files: dict[str, bytearray] = {}
-    for place, (kind, name, offset, data) in enumerate(ops):
-        durable = place <= synced.get(name, -1)
-        if kind in {"ack", "sync"} or not (durable or dice.random() < luck):
-            continue
-        content = files.setdefault(name, bytearray())
-        if kind == "truncate":
-            del content[offset:]
-            continue
-        torn = data if durable or dice.random() < 0.7 else data[: SECTOR * dice.randrange(len(data) // SECTOR + 1)]
-        content.extend(bytes(max(0, offset - len(content))))
-        content[offset : offset + len(torn)] = torn
-    return files
-
-
-def lost_to_power(ops: list[Op], tmp_path: Path, cuts: int) -> list[set[str]]:
-    """Cut the power at so many points; what each lost."""
-    dice = random.Random(5)
-    first = next(place for place, op in enumerate(ops) if op[0] == "ack")
-    losses = []
-    for cut in range(cuts):
-        place = dice.randrange(first, len(ops) + 1)
-        directory = tmp_path / f"cut{cut}"
-        directory.mkdir()
-        for name, content in disk_after(ops[:place], dice).items():
-            if name in {"mailover.db", "mailover.db-wal"}:  # the journal of the file's first moment is deleted by now
-                (directory / name).write_bytes(content)
-        acknowledged = [name for kind, name, _, _ in ops[:place] if kind == "ack"]
-        losses.append(missing(f"sqlite:///{directory}/mailover.db", acknowledged))
-    return losses
-
-
 def test_what_was_acknowledged_survives_a_power_loss_at_any_moment(tmp_path: Path) -> None:
     ops = recorded(tmp_path, "FULL")
     assert sum(op[0] == "ack" for op in ops) >= 60
     assert {op[1] for op in ops if op[0] == "sync"} >= {"mailover.db", "mailover.db-wal"}
-    assert [lost for lost in lost_to_power(ops, tmp_path, CUTS) if lost] == []
+    assert [lost for lost in lost_to_power(ops, tmp_path, CUTS, missing) if lost] == []
 
 
 def test_this_simulation_sees_what_less_syncing_loses(tmp_path: Path) -> None:
     ops = recorded(tmp_path, "NORMAL")
-    assert len([lost for lost in lost_to_power(ops, tmp_path, 40) if lost]) > 5
+    assert len([lost for lost in lost_to_power(ops, tmp_path, 40, missing) if lost]) > 5

@@ -15,6 +15,7 @@ from promises import Promises
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from mailover.clock import SystemClock
+from mailover.config.limits import LimitsSettings
 from mailover.core.observations import Depth, Failure, FailureKind, Observation, ProbeKind, Purpose, Stage
 from mailover.core.policy import Policy
 from mailover.core.providers import Provider, Stream, Tls
@@ -23,9 +24,11 @@ from mailover.storage.roster import Roster
 from mailover.storage.sql import SqlStore, open_store
 from webhooks.app import Application, create_app
 from webhooks.auth import Gate, Token, token
+from webhooks.limits import Limits
 from webhooks.parts import EXTENSION, Parts
 from webhooks.server import ApiServer
 
+UNLIMITED = Limits(LimitsSettings(reports_per_minute=0, changes_per_minute=0, failed_logins_per_minute=0))
 SECRETS = {scope: f"mlo_{scope}-{'x' * 40}" for scope in ("read", "report", "operate", "send", "metrics")}
 TOKENS = tuple(token(f"{scope}-token", secret, [scope]) for scope, secret in SECRETS.items())
 
@@ -108,7 +111,13 @@ def empty_database() -> bytes:
 
 @contextmanager
 def open_house(
-    tmp_path: Path, *, tokens: Sequence[Token] = TOKENS, loopback: bool = True, seats: int = 100, **more: Any
+    tmp_path: Path,
+    *,
+    tokens: Sequence[Token] = TOKENS,
+    loopback: bool = True,
+    seats: int = 100,
+    limits: Limits = UNLIMITED,
+    **more: Any,
 ) -> Iterator[House]:
     clock = MovedClock()
     database = tmp_path / "mailover.db"
@@ -125,7 +134,9 @@ def open_house(
         endpoints=roster.routes,
     )
     service.start()
-    app = create_app(service, Gate(tokens, store.tokens, loopback=loopback), seats=seats, roster=roster, **more)
+    app = create_app(
+        service, Gate(tokens, store.tokens, loopback=loopback), seats=seats, roster=roster, limits=limits, **more
+    )
     house = House(clock=clock, store=store, service=service, app=app)
     try:
         yield house

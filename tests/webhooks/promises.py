@@ -26,6 +26,8 @@ class Promises:
             return
         promised = operation["responses"].get(str(answer.status_code))
         assert promised is not None, f"{answer.request.method} {path} promises no {answer.status_code}"
+        if "$ref" in promised:
+            promised = self._document["components"]["responses"][promised["$ref"].rpartition("/")[2]]
         content_type = answer.headers.get("Content-Type", "").partition(";")[0]
         if answer.status_code == 304 or content_type == "text/plain":
             return

@@ -9,6 +9,7 @@ import schemathesis
 from api_house import SECRETS, House, open_house
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -21,8 +22,9 @@ from schemathesis.specs.openapi.checks import (
 
 from mailover.config.outlets import Scope
 from mailover.core.events import EventType
+from webhooks import docs_page
 from webhooks.auth import token
-from webhooks.rates import Rates
+from webhooks.examples import EXAMPLES
 
 API_PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -45,15 +47,42 @@ def test_every_route_is_described(house: House, document: dict[str, Any]) -> Non
     served = {
         (re.sub(r"<(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in house.app.url_map.iter_rules()
-        if not rule.rule.startswith("/ofrep/")  # OFREP has a document of its own
+        if not rule.rule.startswith(("/ofrep/", "/v1/adapters/"))  # other protocols have documents of their own
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
     described = {(path, method) for path, item in document["paths"].items() for method in item}
-    assert served - {("/openapi.json", "get")} == described
+    undescribed = {("/openapi.json", "get"), *((path, "get") for path in docs_page.PATHS)}
+    assert served - undescribed == described
 
 
 def test_every_type_of_event_is_described(document: dict[str, Any]) -> None:
     assert set(document["webhooks"]) == {each.value for each in EventType}
+
+
+def test_every_example_is_what_its_shape_says(document: dict[str, Any]) -> None:
+    for name, example in EXAMPLES.items():
+        schema = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+        Draft202012Validator(schema).validate(example)
+        assert document["components"]["schemas"][name]["examples"] == [example]
+
+
+def test_whatever_can_be_sent_has_an_example(document: dict[str, Any]) -> None:
+    bodies = [operation["requestBody"] for operation in operations(document) if "requestBody" in operation]
+    shapes = [body["content"]["application/json"]["schema"] for body in bodies if "application/json" in body["content"]]
+    assert len(shapes) > 10
+    assert {shape["$ref"].rpartition("/")[2] for shape in shapes} <= set(EXAMPLES)
+
+
+def test_every_operation_has_its_subject_its_own_name_and_a_short_summary(document: dict[str, Any]) -> None:
+    found = operations(document)
+    assert len({operation["operationId"] for operation in found}) == len(found)
+    assert all(operation["summary"] and not operation["summary"].endswith(".") for operation in found)
+    tags = {tag["name"]: tag["description"] for tag in document["tags"]}
+    assert {tag for operation in found for tag in operation["tags"]} == set(tags)
+
+
+def operations(document: dict[str, Any]) -> list[dict[str, Any]]:
+    return [operation for item in document["paths"].values() for operation in item.values()]
 
 
 def test_every_route_is_explained_with_a_call_to_copy(document: dict[str, Any]) -> None:
@@ -68,12 +97,12 @@ def test_every_route_is_explained_with_a_call_to_copy(document: dict[str, Any]) 
 def test_no_page_explains_what_is_not_there(document: dict[str, Any]) -> None:
     routes = {f"{method.upper()} {path}" for path, item in document["paths"].items() for method in item}
     headings = set(re.findall(r"^### `([A-Z]+ /[^`]*)`", API_PAGE.read_text(), flags=re.MULTILINE))
-    assert headings == routes | {"GET /openapi.json"}
+    assert headings == routes | {"GET /openapi.json", "GET /docs"}
 
 
 def test_no_odd_request_breaks_a_promise(tmp_path: Path) -> None:
     """Nobody has to wait in this house, because no seat is free."""
-    with open_house(tmp_path, tokens=[ALL], seats=0, rates=Rates(burst=10_000)) as house:
+    with open_house(tmp_path, tokens=[ALL], seats=0) as house:
         bearer = {"Authorization": "Bearer mlo_all"}
         house.service.offer_checks(lambda provider, kinds: [house.probe(provider, kind) for kind in kinds])
         house.service.dns.offer(lambda domains: {"cells": [], "domains": [], "addresses": []})

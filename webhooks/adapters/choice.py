@@ -1,41 +1,25 @@
-"""Which providers one message may go to, in which order: what every adapter that is asked per recipient answers from.
+"""Whom one message may go to, in which order: routing's answer with the places of the providers it names.
 
-It reads the snapshot and nothing else.
+What every adapter that is asked for a recipient answers from. It reads the snapshot and nothing else.
 """
 
-import hashlib
-import math
-from collections.abc import Iterable
+from datetime import datetime
 
+from mailover.core.letters import Letter, Route
 from mailover.core.providers import Provider
+from mailover.core.routing import route
 from mailover.service import Snapshot
 
-_SPAN = 2.0**64
+
+def way_of(
+    snapshot: Snapshot, now: datetime, *, stream: str, recipient: str = "", key: str = "", tag: str = ""
+) -> Route:
+    """The route of a message that somebody else sends. Nobody tells us of it, so it warms no backup."""
+    letter = Letter(stream=stream, recipient=recipient, key=key, region=tag, routine=False)
+    return route(snapshot.fleet, snapshot.policy, letter, now)
 
 
-def providers_for(snapshot: Snapshot, stream: str, key: str = "") -> tuple[Provider, ...]:
-    """Those that may carry a message of the stream, the first choice first; none: the message has to wait.
-
-    `key` (a recipient, or what else sticks to one provider) chooses where several share, always in the same way.
-    """
-    published = snapshot.flags.get(stream)
-    flag = published.flag if published is not None else None
-    if flag is None or flag.provider is None:
-        return ()
-    order = (flag.provider, *flag.fallbacks)
-    if key and len(flag.weights) > 1:
-        sharing = sorted(flag.weights, key=lambda name: _rank(f"{stream}/{name}/{key}", flag.weights[name]))
-        order = (*sharing, *(name for name in order if name not in flag.weights))
-    return tuple(_known(snapshot, order))
-
-
-def _known(snapshot: Snapshot, names: Iterable[str]) -> Iterable[Provider]:
-    """A reload may have taken one away a moment ago."""
+def places(snapshot: Snapshot, way: Route) -> tuple[Provider, ...]:
+    """The route's providers; none: the message has to wait. A reload may have taken one away a moment ago."""
     configured = snapshot.policy.providers
-    return (configured[name] for name in names if name in configured)
-
-
-def _rank(text: str, weight: float) -> float:
-    """Weighted rendezvous hashing: the least is first, and who leaves or joins moves nobody else's messages."""
-    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return -math.log((int.from_bytes(digest) + 1) / (_SPAN + 1)) / weight
+    return tuple(configured[name] for name in way.providers if name in configured)

@@ -12,7 +12,6 @@ from urllib.parse import parse_qs, quote
 from werkzeug.exceptions import BadRequest
 
 from mailover.config.adapters import OfrepSettings
-from mailover.service import Snapshot
 from webhooks.adapters.ofrep_flags import ContextError, evaluate, flag_keys, read_context
 from webhooks.answers import JSON_TYPE, PROBLEM_TYPE, Answer, compact
 from webhooks.auth import ANONYMOUS, Caller
@@ -86,30 +85,31 @@ def reply(here: Parts, caller: Caller, call: Call, body: bytes) -> Answer:
         given = parse_object(body).get("context")
     except BadRequest as error:
         return _failed(400, "PARSE_ERROR", error.description or "", key=None if path == _BULK else single)
-    snapshot = here.service.snapshot
     if path == _BULK:
-        return _bulk(snapshot, given, stream_uri(here, caller), call.headers.get("if-none-match"))
-    return _single(snapshot, single, given)
+        return _bulk(here, given, stream_uri(here, caller), call.headers.get("if-none-match"))
+    return _single(here, single, given)
 
 
-def _single(snapshot: Snapshot, key: str, given: object) -> Answer:
+def _single(here: Parts, key: str, given: object) -> Answer:
+    snapshot = here.service.snapshot
     try:
         context = read_context(snapshot, given)
     except ContextError as error:
         return _failed(400, "INVALID_CONTEXT", str(error), key=key)
-    found = evaluate(snapshot, key, context)
+    found = evaluate(snapshot, key, context, here.service.clock.now())
     if found is None:
         return _failed(404, "FLAG_NOT_FOUND", f"No flag is called {key!r}.", key=key)
     return _json(200, found.body(snapshot, context.stream))
 
 
-def _bulk(snapshot: Snapshot, given: object, uri: str, if_none_match: str | None) -> Answer:
+def _bulk(here: Parts, given: object, uri: str, if_none_match: str | None) -> Answer:
     """All flags. The tag covers where changes are told, or a client whose pass has ended would ask for ever."""
+    snapshot, now = here.service.snapshot, here.service.clock.now()
     try:
         context = read_context(snapshot, given)
     except ContextError as error:
         return _failed(400, "INVALID_CONTEXT", str(error))
-    found = (evaluate(snapshot, key, context) for key in flag_keys(snapshot))
+    found = (evaluate(snapshot, key, context, now) for key in flag_keys(snapshot))
     told = {
         "flags": [each.body(snapshot, context.stream) for each in found if each is not None],
         "metadata": {"stream": context.stream},

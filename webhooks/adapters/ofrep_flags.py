@@ -6,12 +6,14 @@ How they travel is `ofrep`'s business.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from mailover.core.providers import Provider
 from mailover.service import Snapshot
-from webhooks.adapters.choice import providers_for
+from webhooks.adapters.choice import places, way_of
 
 _HEALTHY = re.compile(r"provider-(.+)-healthy")
+_OF_STREAMS = ("active-provider", "smtp-relay", "sending-enabled", "backup-share")
 _TEXTS = ("stream", "recipient", "recipientDomain", "region", "targetingKey")
 
 
@@ -26,8 +28,12 @@ class Context:
     stream: str
     named: bool
     """Whether the caller named the stream."""
+    recipient: str
+    """As far as it is known: with the domain alone, that with its @."""
     key: str
-    """What sticks to one provider where several share: the targeting key, else the recipient."""
+    """The targeting key: what sticks to one provider where several share, else the recipient does."""
+    tag: str
+    """A region."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,48 +65,48 @@ def read_context(snapshot: Snapshot, given: object) -> Context:
     stream = given.get("stream") or snapshot.default_stream
     if stream not in snapshot.flags:
         raise ContextError(f"no stream is called {stream!r}")
-    key = given.get("targetingKey") or str(given.get("recipient") or "").lower()
-    return Context(stream=stream, named=bool(given.get("stream")), key=key)
+    domain = given.get("recipientDomain")
+    return Context(
+        stream=stream,
+        named=bool(given.get("stream")),
+        recipient=given.get("recipient") or (f"@{domain}" if domain else ""),
+        key=given.get("targetingKey") or "",
+        tag=given.get("region") or "",
+    )
 
 
 def flag_keys(snapshot: Snapshot) -> Iterator[str]:
     """Every flag there is."""
-    yield from ("active-provider", "smtp-relay", "sending-enabled", "backup-share")
+    yield from _OF_STREAMS
     yield from (f"provider-{name}-healthy" for name in snapshot.fleet.breakers)
 
 
-def evaluate(snapshot: Snapshot, key: str, context: Context) -> Evaluated | None:
+def evaluate(snapshot: Snapshot, key: str, context: Context, now: datetime) -> Evaluated | None:
     """What a flag says; None for one that does not exist."""
-    if key == "active-provider":
-        name = next((provider.name for provider in _ways(snapshot, context)), "")
-        return Evaluated(key=key, value=name, variant=name or "none", reason=_reason(snapshot, context))
-    if key == "smtp-relay":
-        ways = _ways(snapshot, context)
-        variant = ways[0].name if ways else "none"
-        return Evaluated(key=key, value=_relay(ways), variant=variant, reason=_reason(snapshot, context))
-    plain = "TARGETING_MATCH" if context.named else "STATIC"
-    if key == "sending-enabled":
-        sending = snapshot.flags[context.stream].flag.sending
-        return Evaluated(key=key, value=sending, variant="on" if sending else "off", reason=plain)
+    found = _HEALTHY.fullmatch(key)
+    if found is not None:
+        return _healthy(snapshot, key, found[1])
+    if key not in _OF_STREAMS:
+        return None
+    targeted = "TARGETING_MATCH" if context.named else "STATIC"
     if key == "backup-share":
         share = _backup_share(snapshot, context.stream)
-        return Evaluated(key=key, value=share, variant="warm" if share else "idle", reason=plain)
-    found = _HEALTHY.fullmatch(key)
-    breaker = snapshot.fleet.breakers.get(found[1]) if found is not None else None
+        return Evaluated(key=key, value=share, variant="warm" if share else "idle", reason=targeted)
+    way = way_of(snapshot, now, stream=context.stream, recipient=context.recipient, key=context.key, tag=context.tag)
+    ways = places(snapshot, way)
+    if key == "sending-enabled":
+        return Evaluated(key=key, value=bool(ways), variant="on" if ways else "off", reason=targeted)
+    first = ways[0].name if ways else ""
+    value = first if key == "active-provider" else _relay(ways)
+    return Evaluated(key=key, value=value, variant=first or "none", reason="SPLIT" if way.sticky else targeted)
+
+
+def _healthy(snapshot: Snapshot, key: str, provider: str) -> Evaluated | None:
+    breaker = snapshot.fleet.breakers.get(provider)
     if breaker is None:
         return None
     variant = "healthy" if breaker.closed else "unhealthy"
     return Evaluated(key=key, value=breaker.closed, variant=variant, reason="STATIC")
-
-
-def _ways(snapshot: Snapshot, context: Context) -> tuple[Provider, ...]:
-    return providers_for(snapshot, context.stream, context.key)
-
-
-def _reason(snapshot: Snapshot, context: Context) -> str:
-    if context.key and len(snapshot.flags[context.stream].flag.weights) > 1:
-        return "SPLIT"
-    return "TARGETING_MATCH" if context.named else "STATIC"
 
 
 def _relay(ways: tuple[Provider, ...]) -> dict[str, object]:

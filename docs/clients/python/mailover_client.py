@@ -458,6 +458,9 @@ class _Dialogue(smtplib.SMTP):
         """The whole dialogue; the recipients that were refused. Raises OSError."""
         account = self._account
         self.sock = socket.create_connection((account.host, account.port), self._left())
+        self.sock.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+        )  # else the final dot waits for an acknowledgement
         if account.tls == "implicit":
             self._encrypt()
         self._stage = "banner"

@@ -77,5 +77,5 @@ class Content:
 
 def only_crlf(content: bytes) -> bool:
     """Whether every CR is followed by an LF and every LF comes behind a CR."""
-    others = content.replace(b"\r\n", b"")
-    return b"\r" not in others and b"\n" not in others
+    ends = content.count(b"\r\n")
+    return ends == content.count(b"\n") and ends == content.count(b"\r")

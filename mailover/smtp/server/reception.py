@@ -84,7 +84,7 @@ class Reception:
     def secured(self) -> None:
         """TLS has begun; nothing that was said before counts (RFC 3207 section 4.2)."""
         self._forget()
-        self.encrypted, self.extended, self.hello = True, False, ""
+        self.encrypted, self.known, self.extended, self.hello = True, False, False, ""
         self.state = State.GREETED
 
     def answer(self, reply: Said) -> Event | None:

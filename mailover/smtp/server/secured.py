@@ -52,7 +52,8 @@ class Secured:
     def say(self, text: bytes = b"") -> bytes:
         """What to send for it, and for the handshake; before that is over nothing can be told."""
         if text and self.done:
-            self._engine.write(text)
+            with contextlib.suppress(ssl.SSLError):  # a broken engine is found out by the next `hear`
+                self._engine.write(text)
         return self._outgoing.read()
 
     def leave(self) -> bytes:

@@ -21,17 +21,10 @@ export async function onlyOnce(
 		request.body,
 	];
 	const key = createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 40);
-	const headers = { ...request.headers, 'Idempotency-Key': `n8n-${key}` };
-	return { ...(await withBody.call(this, request)), headers };
-}
-
-/** n8n leaves an empty body out, and mailover wants JSON from whoever has no token. */
-export async function withBody(
-	this: IExecuteSingleFunctions,
-	request: IHttpRequestOptions,
-): Promise<IHttpRequestOptions> {
+	// n8n leaves an empty body out, and mailover wants JSON from whoever has no token.
 	const empty = request.body === undefined || Object.keys(request.body as object).length === 0;
-	return empty ? { ...request, body: '{}' } : request;
+	const headers = { ...request.headers, 'Idempotency-Key': `n8n-${key}` };
+	return { ...request, headers, body: empty ? '{}' : request.body };
 }
 
 /** What the words of a mail library say besides themselves. */
@@ -50,7 +43,7 @@ const STAGES: Array<[RegExp, string]> = [
 	[/^message failed/i, 'end_data'],
 ];
 
-const REPLY = /(?:^|[^\d.])([245]\d\d)[ -](?:([245]\.\d{1,3}\.\d{1,3})\b)?/;
+const REPLY = /(?:^|[^\d.])([45]\d\d)[ -](?:([45]\.\d{1,3}\.\d{1,3})\b)?/;
 
 /** Read the words of n8n's Send Email node (Nodemailer) for the stage of the dialogue and the reply's codes. */
 export function read(text: string): Reading {
@@ -87,4 +80,23 @@ export async function asReport(
 
 function domain(address: string): string {
 	return address.slice(address.lastIndexOf('@') + 1).replace(/[>\s].*$/, '');
+}
+
+/** A message with its addresses in the words of the API. */
+export async function asMessage(
+	this: IExecuteSingleFunctions,
+	request: IHttpRequestOptions,
+): Promise<IHttpRequestOptions> {
+	const [from] = correspondents(String(this.getNodeParameter('from')));
+	const to = correspondents(String(this.getNodeParameter('to')));
+	return { ...request, body: { ...(request.body as object), from, to } };
+}
+
+function correspondents(text: string): Array<{ address: string; name?: string }> {
+	const each = text.match(/(?:"[^"]*"|[^,"])+/g) ?? [];
+	return each.map((one) => {
+		const [, name, address] = /^\s*"?([^"<]*?)"?\s*<([^>]*)>\s*$/.exec(one) ?? [];
+		if (address === undefined) return { address: one.trim() };
+		return name === '' ? { address } : { address, name };
+	});
 }

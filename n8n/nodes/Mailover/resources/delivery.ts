@@ -2,8 +2,8 @@ import type { INodeProperties } from 'n8n-workflow';
 
 import { named } from '../../names';
 import { reported } from '../answers';
-import { asReport } from '../requests';
-import { operations } from './operation';
+import { asMessage, asReport } from '../requests';
+import { ITEMS, operations } from './operation';
 
 const show = (...operation: string[]) => ({ show: { resource: ['delivery'], operation } });
 
@@ -16,6 +16,15 @@ export const delivery: INodeProperties[] = [
 		displayOptions: { show: { resource: ['delivery'] } },
 		default: 'reportFailure',
 		options: operations(
+			{
+				name: 'Get Queue',
+				value: 'getQueue',
+				action: 'Get queue of deliveries',
+				description: 'What waits in the relay for each stream, and since when',
+				method: 'GET',
+				url: '/v1/outbox',
+				postReceive: [ITEMS],
+			},
 			{
 				name: 'Report Failure',
 				value: 'reportFailure',
@@ -36,7 +45,70 @@ export const delivery: INodeProperties[] = [
 				preSend: [asReport],
 				postReceive: [reported],
 			},
+			{
+				name: 'Send Message',
+				value: 'sendMessage',
+				action: 'Send message through the relay',
+				description: 'Hand a mail to the relay of mailover: it is kept durably, and carried by whichever provider works',
+				method: 'POST',
+				url: '/v1/messages',
+				preSend: [asMessage],
+			},
 		),
+	},
+	named('stream', {
+		required: false,
+		description: 'The class of mail. Left empty, the default stream.',
+		displayOptions: show('sendMessage'),
+		routing: { send: { type: 'body', property: 'stream', value: '={{ $value || undefined }}' } },
+	}),
+	{
+		displayName: 'From',
+		name: 'from',
+		type: 'string',
+		default: '',
+		required: true,
+		placeholder: 'e.g. Example billing <billing@example.com>',
+		displayOptions: show('sendMessage'),
+	},
+	{
+		displayName: 'To',
+		name: 'to',
+		type: 'string',
+		default: '',
+		required: true,
+		placeholder: 'e.g. ann@example.net, Bob <bob@example.net>',
+		description: 'One or several addresses, separated by commas',
+		displayOptions: show('sendMessage'),
+	},
+	{
+		displayName: 'Subject',
+		name: 'subject',
+		type: 'string',
+		default: '',
+		displayOptions: show('sendMessage'),
+		routing: { send: { type: 'body', property: 'subject' } },
+	},
+	{
+		displayName: 'Message',
+		name: 'message',
+		type: 'string',
+		typeOptions: { rows: 4 },
+		default: '',
+		required: true,
+		description: 'As plain text',
+		displayOptions: show('sendMessage'),
+		routing: { send: { type: 'body', property: 'text' } },
+	},
+	{
+		displayName: 'HTML',
+		name: 'html',
+		type: 'string',
+		typeOptions: { rows: 4 },
+		default: '',
+		description: 'The same for readers that show HTML; may be left empty',
+		displayOptions: show('sendMessage'),
+		routing: { send: { type: 'body', property: 'html', value: '={{ $value || undefined }}' } },
 	},
 	named('stream', {
 		description: 'The class of mail that was sent; the answer holds what its flag says now',

@@ -1,0 +1,3 @@
+module example.com/mailover
+
+go 1.19

@@ -1,0 +1,152 @@
+"""Every recipe in its own language, with a running mailover and with providers that fail: the same stories for all."""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from applications import NEEDS, Application, lay_out
+from client_house import Inbox, Running
+from hostile.servers import HostileServer, Peer, Twist, smtp, then_close
+from running.agents import free_port, until
+from wrong_mailovers import FLAG, WRONG, answering, http
+
+from mailover.demo.authority import Authority
+from mailover.demo.behaviour import Behaviour
+from mailover.demo.provider import Provider
+
+Starting = Callable[..., Application]
+SOME_WRONG = ("silent", "drips headers", "floods a body", "garbage", "redirect", "401", "sending is 'no'")
+
+
+@pytest.fixture(
+    scope="session",
+    params=[pytest.param(recipe, marks=[pytest.mark.peer(need) for need in needs]) for recipe, needs in NEEDS.items()],
+)
+def recipe(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """A recipe's name, and where it lies with an application that uses it."""
+    name = str(request.param)
+    return name, lay_out(name, tmp_path_factory.mktemp("recipes") / name)
+
+
+@pytest.fixture
+def starting(recipe: tuple[str, Path], tmp_path: Path, ca_file: str) -> Iterator[Starting]:
+    """Start the application, with accounts at these ports."""
+    with ExitStack() as stack:
+
+        def start(
+            url: str, ports: Mapping[str, int], password: str = "x", passwords: Mapping[str, str] = {}
+        ) -> Application:
+            room = tmp_path / "application"
+            shutil.copytree(recipe[1], room, symlinks=True)
+            accounts = {
+                name: {
+                    "host": "127.0.0.1",
+                    "port": port,
+                    "username": "app",
+                    "password": (passwords or {}).get(name, "x"),
+                }
+                for name, port in ports.items()
+            }
+            return stack.enter_context(Application(recipe[0], room, url, accounts, ca_file))
+
+        yield start
+
+
+@pytest.fixture
+def at_providers(starting: Starting, providers: Mapping[str, Provider]) -> Callable[[str], Application]:
+    def start(url: str) -> Application:
+        ports = {name: each.port for name, each in providers.items()}
+        return starting(url, ports, passwords={name: each.password for name, each in providers.items()})
+
+    return start
+
+
+@pytest.mark.parametrize(
+    "behaviour", [Behaviour.REFUSE, Behaviour.SILENT, Behaviour.BUSY, Behaviour.AUTH, Behaviour.SUSPENDED]
+)
+def test_the_next_mail_takes_a_fallback_and_the_report_moves_the_flag(
+    at_providers: Callable[[str], Application],
+    mailover: Running,
+    providers: Mapping[str, Provider],
+    inbox: Inbox,
+    behaviour: Behaviour,
+) -> None:
+    providers["first"].behave(behaviour)
+    assert at_providers(mailover.url).send() == {"sent": True}
+    assert inbox.ways == ["second"]
+    assert b"\r\n.\r\nA dot began this line." in inbox.mail[0].content
+    until(lambda: mailover.flag.provider == "second", "the new flag")
+
+
+def test_a_bad_address_is_tried_nowhere_else(
+    at_providers: Callable[[str], Application], mailover: Running, providers: Mapping[str, Provider], inbox: Inbox
+) -> None:
+    providers["first"].behave(Behaviour.RECIPIENT, share=1)
+    said = at_providers(mailover.url).send()
+    assert said["error"].startswith("NotSent")
+    assert "5.1.1" in said["text"]
+    assert inbox.mail == []
+
+
+def test_the_last_good_answer_outlives_mailover(
+    at_providers: Callable[[str], Application],
+    housing: Callable[..., Running],
+    providers: Mapping[str, Provider],
+    inbox: Inbox,
+) -> None:
+    running = housing(streams={"transactional": {"providers": ["third", "second", "first"]}})
+    application = at_providers(running.url)
+    assert application.send() == {"sent": True}
+    running.house.stop()
+    assert application.send() == {"sent": True}
+    providers["third"].behave(Behaviour.REFUSE)
+    assert application.send() == {"sent": True}
+    assert inbox.ways == ["third", "third", "second"]
+
+
+@pytest.mark.parametrize("wrong", [None, *SOME_WRONG])
+def test_without_a_good_answer_the_accounts_own_order_holds(
+    at_providers: Callable[[str], Application], inbox: Inbox, wrong: str | None
+) -> None:
+    if wrong is None:
+        assert at_providers(f"http://127.0.0.1:{free_port()}").send() == {"sent": True}
+    else:
+        with HostileServer(WRONG[wrong]) as server:
+            assert at_providers(f"http://127.0.0.1:{server.port}").send() == {"sent": True}
+    assert inbox.ways == ["first"]
+
+
+@pytest.mark.parametrize("headers", ["", "Mailover-Stale: 90\r\n"])
+def test_a_hold_binds_only_while_mailover_stands_by_it(
+    at_providers: Callable[[str], Application], inbox: Inbox, headers: str
+) -> None:
+    held = {**FLAG, "provider": None, "fallbacks": [], "weights": {}, "sending": False}
+    with HostileServer(answering(http(held, headers=headers))) as server:
+        said = at_providers(f"http://127.0.0.1:{server.port}").send()
+    if headers:
+        assert (said, inbox.ways) == ({"sent": True}, ["first"])
+    else:
+        assert (said["error"][:4], inbox.ways) == ("Held", [])
+        assert "first is out" in said["text"]
+
+
+@pytest.mark.parametrize(
+    ("twist", "ambiguous"), [(Peer.mute, True), (Peer.reset, True), (then_close("451 4.3.0 no"), False)]
+)
+def test_only_silence_after_the_final_dot_keeps_a_message_from_the_next_provider(
+    starting: Starting, authority: Authority, twist: Twist, ambiguous: bool
+) -> None:
+    context = authority.server_context("127.0.0.1")
+    with (
+        HostileServer(smtp({"dot": twist}, context=context)) as bad,
+        HostileServer(smtp(context=context)) as good,
+    ):
+        said = starting(f"http://127.0.0.1:{free_port()}", {"first": bad.port, "second": good.port}).send()
+        if ambiguous:
+            assert said["error"].startswith("Ambiguous")
+            assert good.peers == []
+        else:
+            assert said == {"sent": True}
+            assert len(good.peers) == 1

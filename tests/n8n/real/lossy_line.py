@@ -1,0 +1,51 @@
+"""A line to mailover that loses the first answer: the call is carried out, and the caller never hears of it."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import requests
+
+
+class LossyLine:
+    """Passes calls on; what came is kept."""
+
+    def __init__(self, target: str) -> None:
+        """`target` is mailover's base URL."""
+        self.keys: list[str | None] = []
+        """The Idempotency-Key of each call."""
+        self.target = target
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("OwnHandler", (Handler,), {"line": self}))
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @contextmanager
+    def serving(self) -> Iterator["LossyLine"]:
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        try:
+            yield self
+        finally:
+            self._server.shutdown()
+            self._server.server_close()
+
+
+class Handler(BaseHTTPRequestHandler):
+    line: LossyLine
+
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        headers = {name: value for name, value in self.headers.items() if name.lower() not in {"host", "connection"}}
+        answer = requests.put(self.line.target + self.path, data=body, headers=headers, timeout=30)
+        self.line.keys.append(self.headers["Idempotency-Key"])
+        if len(self.line.keys) == 1:
+            self.close_connection = True
+            return
+        self.send_response(answer.status_code)
+        self.send_header("Content-Type", answer.headers["Content-Type"])
+        self.send_header("Content-Length", str(len(answer.content)))
+        self.end_headers()
+        self.wfile.write(answer.content)
+
+    def log_message(self, *args: object) -> None:
+        return

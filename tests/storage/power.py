@@ -1,0 +1,81 @@
+"""Cutting the power: a process is recorded beneath SQLite, and its disk is shown as it may be found afterwards."""
+
+import pickle
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+SECTOR = 512
+Op = tuple[str, str, int, bytes]
+Missing = Callable[[str, list[str]], set[str]]
+"""What a store at this URL lacks of these acknowledgements."""
+
+
+def recorded(tmp_path: Path, synchronous: str, program: str = "committer", rounds: int = 40) -> list[Op]:
+    """Every write, sync and acknowledgement of a process that commits."""
+    live = tmp_path / "live"
+    live.mkdir()
+    ran = subprocess.run(
+        [
+            sys.executable,
+            str(HERE / "recorder.py"),
+            f"sqlite:///{live}/mailover.db",
+            str(tmp_path / "ops"),
+            synchronous,
+            str(rounds),
+            program,
+        ],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    if "built into this Python" in ran.stderr:
+        pytest.skip(ran.stderr.strip())
+    assert ran.returncode == 0, ran.stderr
+    ops: list[Op] = pickle.loads((tmp_path / "ops").read_bytes())
+    return ops
+
+
+def disk_after(ops: list[Op], dice: random.Random) -> dict[str, bytearray]:
+    """The files as a disk may show them when the power went after the last of these operations.
+
+    What was synced is there. Of what came after the last sync, each write is there, or not, or in part, in any order.
+    """
+    synced = {name: place for place, (kind, name, _, _) in enumerate(ops) if kind == "sync"}
+    luck = dice.choice((0.0, 0.5, 1.0))
+    files: dict[str, bytearray] = {}
+    for place, (kind, name, offset, data) in enumerate(ops):
+        durable = place <= synced.get(name, -1)
+        if kind in {"ack", "sync"} or not (durable or dice.random() < luck):
+            continue
+        content = files.setdefault(name, bytearray())
+        if kind == "truncate":
+            del content[offset:]
+            continue
+        torn = data if durable or dice.random() < 0.7 else data[: SECTOR * dice.randrange(len(data) // SECTOR + 1)]
+        content.extend(bytes(max(0, offset - len(content))))
+        content[offset : offset + len(torn)] = torn
+    return files
+
+
+def lost_to_power(ops: list[Op], tmp_path: Path, cuts: int, missing: Missing) -> list[set[str]]:
+    """Cut the power at so many points; what each lost."""
+    dice = random.Random(5)
+    first = next(place for place, op in enumerate(ops) if op[0] == "ack")
+    losses = []
+    for cut in range(cuts):
+        place = dice.randrange(first, len(ops) + 1)
+        directory = tmp_path / f"cut{cut}"
+        directory.mkdir()
+        for name, content in disk_after(ops[:place], dice).items():
+            if name in {"mailover.db", "mailover.db-wal"}:  # the journal of the file's first moment is deleted by now
+                (directory / name).write_bytes(content)
+        acknowledged = [name for kind, name, _, _ in ops[:place] if kind == "ack"]
+        losses.append(missing(f"sqlite:///{directory}/mailover.db", acknowledged))
+    return losses

@@ -1,0 +1,68 @@
+"""Killed and cut off from power: mail that was acknowledged is there, mail that was settled is not sent again."""
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import sqlalchemy as sa
+from power import lost_to_power, recorded
+
+from mailover.storage.mail_states import SETTLED
+from mailover.storage.sql import open_store
+from mailover.storage.tables import mail_addresses, mail_contents, mails
+
+HERE = Path(__file__).parent
+KILLS = int(os.environ.get("MAILOVER_TEST_KILLS", "8")) // 2
+CUTS = int(os.environ.get("MAILOVER_TEST_CUTS", "120")) // 2
+
+
+def missing(url: str, acknowledged: list[str]) -> set[str]:
+    """What was acknowledged and is not so, and every mail that is only half there."""
+    store = open_store(url)
+    depths = store.mail.depths()
+    with store._database.reading() as connection:
+        rows = connection.execute(sa.select(mails.c.id, mails.c.seq, mails.c.state, mails.c.size)).all()
+        contents = dict(
+            connection.execute(sa.select(mail_contents.c.seq, sa.func.length(mail_contents.c.content))).all()
+        )
+        addresses = set(connection.execute(sa.select(mail_addresses.c.mail)).scalars())
+    store.close()
+    queued = {row.id: row for row in rows if row.state != SETTLED}
+    there = {f"put {row.id}" for row in rows} | {f"settled {row.id}" for row in rows if row.state == SETTLED}
+    lost = set(acknowledged) - there
+    if {row.seq: row.size for row in queued.values()} != contents:
+        lost.add("the contents are not those of the mails that are queued")
+    if addresses != {row.seq for row in rows}:
+        lost.add("the addresses are not those of the mails")
+    if sum(each.queued for each in depths.values()) != len(queued):
+        lost.add("the depths are not what is queued")
+    return lost
+
+
+def test_mail_that_was_acknowledged_survives_many_kills(url: str) -> None:
+    dice = random.Random(11)
+    acknowledged: list[str] = []
+    for _ in range(KILLS):
+        with subprocess.Popen(
+            [sys.executable, str(HERE / "mail_committer.py"), url], stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            acknowledged += [process.stdout.readline().strip() for _ in range(dice.randrange(1, 120))]
+            process.kill()
+            acknowledged += [line.strip() for line in process.stdout if line.endswith("\n")]
+        assert missing(url, acknowledged) == set()
+    assert len(acknowledged) > KILLS
+    assert any(each.startswith("settled") for each in acknowledged)
+
+
+def test_mail_that_was_acknowledged_survives_a_power_loss_at_any_moment(tmp_path: Path) -> None:
+    ops = recorded(tmp_path, "FULL", "mail_committer", 12)
+    assert sum(op[0] == "ack" for op in ops) >= 100
+    assert [lost for lost in lost_to_power(ops, tmp_path, CUTS, missing) if lost] == []
+
+
+def test_with_less_syncing_this_simulation_sees_mail_lost(tmp_path: Path) -> None:
+    ops = recorded(tmp_path, "NORMAL", "mail_committer", 12)
+    assert len([lost for lost in lost_to_power(ops, tmp_path, 20, missing) if lost]) > 3
