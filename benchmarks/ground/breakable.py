@@ -161,7 +161,7 @@ class Breakable:
         return not text.startswith("421")
 
     async def _awake(self) -> None:
-        while self.way is Way.BLACKHOLE:
+        while self.way is Way.BLACKHOLE:  # noqa: ASYNC110 - a provider that is looked at, not told
             await asyncio.sleep(0.01)
 
 

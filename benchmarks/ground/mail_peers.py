@@ -1,4 +1,4 @@
-"""What the relay is measured with and beside, all in processes of their own: smtp-source, smtp-sink, Postfix, the relay.
+"""What the relay is measured with and beside, in processes of their own: smtp-source, smtp-sink, Postfix, the relay.
 
 Nothing is measured here.
 """
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from ground.figures import program
@@ -128,10 +128,8 @@ def postfix(root: Path, sink_port: int, *fallbacks: int) -> Iterator[int]:
     finally:
         master.terminate()
         master.wait(_PATIENCE)
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(master.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
 
 @contextmanager
