@@ -39,7 +39,7 @@ from mailover.core.decide import Decision
 from mailover.core.events import Severity
 from mailover.errors import ConfigError
 from mailover.fetching import getting
-from mailover.process import Supervisor, only_one
+from mailover.process import Supervisor, one_at_a_time, only_one
 from mailover.relay.figures import Figures
 from mailover.relay.life import Relay
 from mailover.relay.running import Ground
@@ -290,6 +290,7 @@ class House:
             sender_of=lambda secret: _sender(self._gate, secret),
             figures=figures,
             keep=lambda: self.service.keep.history,
+            alone=one_at_a_time(settings.storage.url.reveal()),
         )
         return Relay(settings, settings.relay, ground)
 

@@ -34,7 +34,8 @@ EVENT = Event(
 VERIFY = """
 const { Webhook } = require(process.argv[1]);
 const { secret, body, headers } = JSON.parse(require("fs").readFileSync(0));
-try { console.log(new Webhook(secret).verify(body, headers).id); } catch (error) { console.log(error.constructor.name); }
+try { console.log(new Webhook(secret).verify(body, headers).id); }
+catch (error) { console.log(error.constructor.name); }
 """
 
 
