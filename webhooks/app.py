@@ -43,6 +43,7 @@ from webhooks import (
     subscriptions,
 )
 from webhooks.adapters import nginx, ofrep, ofrep_flask
+from webhooks.adapters.ofrep_known import Known
 from webhooks.adapters.ofrep_stream import Refetches
 from webhooks.answers import problem
 from webhooks.auth import Caller, Gate, scope_of
@@ -145,6 +146,7 @@ def create_app(
         slack=slack,
         adapters=adapters,
         refetches=Refetches(service),
+        known=Known(),
     )
     app.extensions[metrics.EXTENSION] = registry
     app.before_request(_admit)
