@@ -1,7 +1,7 @@
-"""Accepting and delivering, durably, beside Postfix in the same run: smtp-source with 10 sessions, 4 KiB messages,
-to smtp-sink. Both begin with an empty queue; the clock stops when the sink has the last message.
+"""Accepting and delivering, durably, beside Postfix in the same run.
 
-`--profile` says where the relay's time goes (py-spy is not needed: cProfile of its event loop's thread).
+smtp-source with 10 sessions, 4 KiB messages, to smtp-sink. Both begin with an empty queue; the clock stops when the
+sink has the last message.
 """
 
 import os

@@ -68,13 +68,18 @@ class Supervisor:
             to_systemd.sendto(lines.encode(), self._address)
 
 
+def one_at_a_time(url: str) -> bool:
+    """Whether only one agent at a time can run on the store of this URL."""
+    return url.startswith(_SQLITE)
+
+
 @contextmanager
 def only_one(url: str) -> Iterator[None]:
     """Hold the SQLite file of this URL for one agent. Raises StorageError when another holds it.
 
     Several agents on one PostgreSQL are meant to be; on one file they would only probe everything twice.
     """
-    if not url.startswith(_SQLITE):
+    if not one_at_a_time(url):
         yield
         return
     path = Path(url.removeprefix(_SQLITE) + ".lock")

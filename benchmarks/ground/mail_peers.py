@@ -1,4 +1,4 @@
-"""What the relay is measured with and beside, all in processes of their own: smtp-source, smtp-sink, Postfix, the relay.
+"""What the relay is measured with and beside, in processes of their own: smtp-source, smtp-sink, Postfix, the relay.
 
 Nothing is measured here.
 """
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from ground.figures import program
@@ -128,19 +128,15 @@ def postfix(root: Path, sink_port: int, *fallbacks: int) -> Iterator[int]:
     finally:
         master.terminate()
         master.wait(_PATIENCE)
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(master.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
 
 @contextmanager
-def relay(
-    root: Path, providers: Mapping[str, int], tables: str = "", prefix: tuple[str, ...] = ()
-) -> Iterator["Relay"]:
-    """`mailover run` with a relay, as it is installed; `prefix` is put before the command, such as a profiler."""
+def relay(root: Path, providers: Mapping[str, int], *, tables: str = "") -> Iterator["Relay"]:
+    """`mailover run` with a relay, as it is installed; without `tables` there is one stream of all providers."""
     root.mkdir(exist_ok=True)
-    house = Relay(root, providers, tables, prefix)
+    house = Relay(root, providers, tables)
     with ExitStack() as stack:
         stack.callback(house.stop)
         house.start()
@@ -150,20 +146,18 @@ def relay(
 class Relay:
     """The process, its ports, its log."""
 
-    def __init__(self, root: Path, providers: Mapping[str, int], tables: str, prefix: tuple[str, ...]) -> None:
+    def __init__(self, root: Path, providers: Mapping[str, int], tables: str) -> None:
         self.port, self.api = free_port(), free_port()
         self.log = root / "log"
-        self._prefix = prefix
         self._config = root / "config.toml"
-        names = ", ".join(f'"{name}"' for name in providers)
+        tables = tables or f"[streams.mail]\nproviders = {list(providers)}\n"
         accounts = "".join(
             f'[providers.{name}]\nhost = "127.0.0.1"\nport = {port}\ntls = "none"\nallow_plaintext = true\n'
             for name, port in providers.items()
         )
         self._config.write_text(
             f'server = {{listen = "127.0.0.1:{self.api}"}}\nstorage = {{url = "sqlite:///{root}/mailover.db"}}\n'
-            f'streams = {{mail = {{providers = [{names}]}}}}\nrelay = {{listen = "127.0.0.1:{self.port}"}}\n'
-            f"{tables}\n{accounts}"
+            f'[relay]\nlisten = "127.0.0.1:{self.port}"\n{tables}\n{accounts}'
         )
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -175,7 +169,7 @@ class Relay:
 
     def start(self) -> None:
         """Returns when it greets."""
-        command = [*self._prefix, sys.executable, "-m", "mailover", "--config", str(self._config), "run"]
+        command = [sys.executable, "-m", "mailover", "--config", str(self._config), "run"]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         wait_for_greeting(self.port)

@@ -69,6 +69,8 @@ class Ground:
     figures: Figures
     keep: Callable[[], timedelta]
     """How long it is known what became of mail, where its stream does not say."""
+    alone: bool
+    """Whether no other relay can be alive on this store, so that what is held there is nobody's."""
 
 
 class Running:
@@ -124,6 +126,8 @@ class Running:
         """Until `end`; `ready` is called when mail is taken. Whatever happens, what is held is given back."""
         self._use_accounts(accounts(self._settings))
         self._writer.start()
+        if self._ground.alone:
+            await self._inherit()
         carrying = asyncio.create_task(self._carrier.run())
         try:
             await self._intake.start()
@@ -139,6 +143,10 @@ class Running:
     def end(self) -> None:
         """Stop gracefully."""
         self._ending.set()
+
+    def check(self, settings: Settings, relay: RelaySettings) -> None:
+        """Raise ConfigError where it cannot go on with this config. From any thread."""
+        self._intake.check(plan_of(settings, relay))
 
     async def use(self, settings: Settings, relay: RelaySettings) -> None:
         """Go on with another config. Raises ConfigError and stays as it was."""
@@ -204,6 +212,16 @@ class Running:
         known = self._service.snapshot.fleet.queues
         seen = [depths.get(name, QueueDepth(stream=name)) for name in {*depths, *known}]
         self._service.hear(*(QueueSeen(depth=depth, at=now) for depth in seen))
+
+    async def _inherit(self) -> None:
+        """What the last life held is ours, without waiting for its leases to end."""
+        try:
+            number = await self._writer.ask(self._ground.queue.inherit)
+        except StorageError as error:
+            _log.warning("what the last life of the relay held waits for its lease to end: %s", error)
+            return
+        if number:
+            _log.warning("%d mails were under way when the relay last ended; they may be sent twice", number)
 
     async def _tidy(self) -> None:
         keep = {name: mail.retention for name, mail in self._streams().items() if mail.retention is not None}

@@ -65,6 +65,9 @@ class MailQueue(Protocol):
     def release(self, *, holder: str) -> None:
         """Give back whatever `holder` holds, untried: a graceful end."""
 
+    def inherit(self) -> int:
+        """End every lease, each counted as a handover; how many. For a relay that is alone on its store."""
+
     def next_due(self, now: datetime, without: Collection[str] = ()) -> datetime | None:
         """When the earliest mail that is not held is due, or a lease ends; None when nothing waits.
 

@@ -136,6 +136,11 @@ class MailRows:
         """Give everything back."""
         self._write(lambda connection: mail_taking.release(connection, holder=holder))
 
+    def inherit(self) -> int:
+        """End every lease."""
+        with self._database.writing() as connection:
+            return mail_taking.inherit(connection)
+
     def next_due(self, now: datetime, without: Collection[str] = ()) -> datetime | None:
         """When there is something to lease."""
         with self._database.reading() as connection:
