@@ -73,6 +73,10 @@ def _unsafe(settings: Settings) -> Iterator[str]:
     for name, provider in settings.providers.items():
         if provider.allow_plaintext:
             yield f"providers.{name}.allow_plaintext: the password may cross the network without encryption"
+    adapters = settings.adapters
+    for name, adapter in (("socketmap", adapters.socketmap), ("haproxy", adapters.haproxy)):
+        if adapter is not None and not adapter.listen.loopback:
+            yield f"adapters.{name}.listen: others than this machine may ask, and no login is asked for"
 
 
 def _alike(settings: Settings) -> Iterator[str]:
