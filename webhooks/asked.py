@@ -2,8 +2,18 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+)
 
+from mailover.config.fields import one_header
 from mailover.core.events import EventType, Severity
 from mailover.core.observations import ProbeKind, Stage
 
@@ -185,6 +195,9 @@ class SubscriptionRequest(Asked):
     filter: SubscriptionFilter = Field(default_factory=SubscriptionFilter)
     secret: Annotated[str, StringConstraints(strict=True, pattern=_WHSEC)] | None = Field(
         None, description='"whsec_" and base64 of 24 to 64 bytes; made and told once when left out.'
+    )
+    header: Annotated[str, StringConstraints(strict=True, max_length=1000), AfterValidator(one_header)] | None = Field(
+        None, description='For a receiver that cannot verify signatures: "Name: value", sent with each request.'
     )
     once: StrictBool = Field(False, description="End with the first delivery.")
     expires: AwareDatetime | None = None

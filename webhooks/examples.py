@@ -78,6 +78,7 @@ _SUBSCRIPTION = {
     "url": "https://n8n.example.com/webhook/7c1f",
     "events": ["failover.happened", "failback.happened"],
     "filter": {"streams": ["transactional"], "providers": [], "severity": None},
+    "header": None,
     "once": False,
     "expires": None,
     "created": _NOON,

@@ -23,6 +23,8 @@ TAG_OF = {
     "subscriptions": "webhooks",
     "health": "operation",
     "metrics": "operation",
+    "feedback": "mail",
+    "hooks": "webhooks",
     "messages": "mail",
     "outbox": "mail",
     "route": "mail",
