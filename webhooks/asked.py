@@ -1,8 +1,8 @@
 """The shapes of what callers send. Closed and strict: whatever does not fit is refused, never guessed at."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel, StrictBool, StrictInt, StringConstraints
 
 from mailover.core.events import EventType, Severity
 from mailover.core.observations import ProbeKind, Stage
@@ -167,6 +167,10 @@ class Arrival(Asked):
     nonce: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
     folder: Annotated[str, StringConstraints(strict=True, max_length=200)] = ""
     headers: dict[str, Annotated[str, StringConstraints(strict=True, max_length=8000)]] = Field(default_factory=dict)
+
+
+class ProviderWords(RootModel[dict[str, Any] | list[dict[str, Any]]]):
+    """What a provider tells of sent mail, in its own form."""
 
 
 class SubscriptionFilter(Asked):
