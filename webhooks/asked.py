@@ -1,6 +1,6 @@
 """The shapes of what callers send. Closed and strict: whatever does not fit is refused, never guessed at."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -8,6 +8,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    RootModel,
     StrictBool,
     StrictInt,
     StringConstraints,
@@ -177,6 +178,10 @@ class Arrival(Asked):
     nonce: Annotated[str, StringConstraints(strict=True, min_length=1, max_length=200)]
     folder: Annotated[str, StringConstraints(strict=True, max_length=200)] = ""
     headers: dict[str, Annotated[str, StringConstraints(strict=True, max_length=8000)]] = Field(default_factory=dict)
+
+
+class ProviderWords(RootModel[dict[str, Any] | list[dict[str, Any]]]):
+    """What a provider tells of sent mail, in its own form."""
 
 
 class SubscriptionFilter(Asked):

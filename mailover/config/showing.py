@@ -21,6 +21,7 @@ from mailover.config.shape import keys, secret_keys, tables
 from mailover.core.providers import StreamMode
 from mailover.core.sentences import listed
 from mailover.secrets import HIDDEN, Secret
+from mailover.selectors import known
 
 _OTHERS_MAY_READ = 0o077
 
@@ -63,6 +64,10 @@ def _unused(settings: Settings) -> Iterator[str]:
             yield f"streams.{name}: has one provider, so there is nothing to fail over to"
         if stream.weights and stream.mode is not StreamMode.BALANCE:
             yield f'streams.{name}.weights: are used only with mode = "balance"'
+    missing = {s.selector for s in settings.streams.values() if s.selector} - known()
+    for name, stream in settings.streams.items():
+        if stream.selector in missing:
+            yield f"streams.{name}.selector: no installed package has it, so the built-in order is used"
     if all(stream.postpone for stream in settings.streams.values()):
         yield "streams: all of them postpone, so none ever waits for another"
 
