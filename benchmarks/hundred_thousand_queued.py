@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from ground.figures import Verdict
+
 from mailover.core.mail import Fate, Mail, Recipient, Settlement
 from mailover.storage.sql import SqlStore, open_store
 
@@ -23,7 +25,7 @@ CONTENT = b"Subject: a mail of 4 KiB\r\n\r\n".ljust(4096, b"x")
 AT_ONCE = 50
 PIECE = 500
 DRAIN = 400
-START_LIMIT, MEMORY_LIMIT, RATE_LIMIT = 3.0, 150.0, 0.8
+START_LIMIT, MEMORY_LIMIT = 3.0, 150.0
 
 
 def mail(number: int) -> Mail:
@@ -120,11 +122,11 @@ def main() -> None:
         lots = figures(sys.argv[2] if sys.argv[2:] else f"sqlite:///{Path(room)}/many.db", many)
     for name in few:
         print(f"{name:>16} {few[name]:12.1f} {lots[name]:12.1f}")
-    ratio = lots["drained_per_s"] / few["drained_per_s"]
-    print(f"drained as fast as with 1,000: {ratio:.2f}")
-    good = lots["start_s"] < START_LIMIT and lots["memory_mib"] < MEMORY_LIMIT and ratio > RATE_LIMIT
-    print("good" if good else "NOT GOOD")
-    sys.exit(not good)
+    verdict = Verdict()
+    verdict.at_most("start", lots["start_s"], START_LIMIT, "s")
+    verdict.at_most("memory", lots["memory_mib"], MEMORY_LIMIT, "MiB")
+    verdict.at_least("drained beside 1,000", lots["drained_per_s"] / few["drained_per_s"], 1.0, "times as fast")
+    verdict.end()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The composition root: settings in, a running house out. Every part is built here; no rule lives here."""
 
+import asyncio
 import logging
 import os
 import secrets
@@ -31,12 +32,13 @@ from mailover.clock import Clock, SystemClock
 from mailover.config import Settings
 from mailover.config.dns import Also as AlsoSetting
 from mailover.config.dns_needs import provider_needs, sender_domains
-from mailover.config.mapping import credentials, endpoint, next_credentials, policy, retention
+from mailover.config.mapping import credentials, endpoint, feedback, next_credentials, policy, retention
 from mailover.config.outlets import Scope
 from mailover.config.watching import ImapSettings, MailboxKind, RoundTripSettings
 from mailover.core.decide import Decision
 from mailover.core.events import Severity
 from mailover.errors import ConfigError
+from mailover.fetching import getting
 from mailover.process import Supervisor, one_at_a_time, only_one
 from mailover.relay.figures import Figures
 from mailover.relay.life import Relay
@@ -193,6 +195,8 @@ class House:
             mask=lambda text: _masked(self._settings, text),
             roster=self._roster,
             slack=self._hear_slack,
+            feedback=lambda: feedback(self._settings),
+            fetch=self._fetch,
             adapters=lambda: self._settings.adapters,
             limits=self._limits,
         )
@@ -247,6 +251,8 @@ class House:
                 raise ConfigError([f"{key}: cannot change while mailover runs; restart it"])
         if (self._settings.relay is None) != (settings.relay is None):
             raise ConfigError(["relay: cannot be added or left out while mailover runs; restart it"])
+        if self.relay is not None and settings.relay is not None:
+            self.relay.check(settings, settings.relay)
         couriers = assembly.couriers(settings, self.store, self._clock, self._count)
         self.adapters.use(settings.adapters)
         self.agent.stop()
@@ -351,6 +357,10 @@ class House:
             before.stop()
         if dead_man is not None:
             dead_man.start()
+
+    def _fetch(self, host: str, path: str) -> bytes:
+        """A small file, such as a certificate that a provider's signature names; asked in a thread of the API."""
+        return asyncio.run(getting(resolver(self._settings))(host, path))
 
     def _hear_slack_by(self, inlet: "SlackInlet | None") -> None:
         before, self._slack = self._slack, inlet

@@ -16,7 +16,9 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from mailover.config.adapters import AdaptersSettings
+from mailover.config.feedback import FeedbackSettings
 from mailover.errors import NotFoundError, RefusedError, StorageError, UnavailableError
+from mailover.fetching import NotFetchedError
 from mailover.service import Service
 from mailover.storage.roster import Roster
 from webhooks import (
@@ -48,6 +50,9 @@ from webhooks.answers import problem
 from webhooks.auth import Caller, Gate, scope_of
 from webhooks.bodies import BoundedRequest
 from webhooks.feed import Feed
+from webhooks.feedback import view as feedback_view
+from webhooks.feedback.inlet import FeedbackInlet
+from webhooks.feedback.told import Fetch
 from webhooks.following import Follower
 from webhooks.limits import Limits
 from webhooks.parts import EXTENSION, Parts, SlackRequest, parts, send
@@ -65,6 +70,7 @@ BLUEPRINTS: tuple[APIBlueprint, ...] = (
     incidents.blueprint,
     events.blueprint,
     failovers.blueprint,
+    feedback_view.blueprint,
     observations.blueprint,
     subscriptions.blueprint,
     hooks.blueprint,
@@ -85,6 +91,10 @@ _STATUS_OF: Mapping[type[Exception], int] = {
     UnavailableError: 503,
     TimeoutError: 503,
 }
+
+
+def _no_fetching(host: str, _path: str) -> bytes:
+    raise NotFetchedError(f"{host}: nothing is fetched here")
 
 
 def _no_slack(_headers: Mapping[str, str], _body: bytes) -> tuple[int, str]:
@@ -114,13 +124,16 @@ def create_app(
     limits: Limits | None = None,
     roster: Roster | None = None,
     slack: SlackRequest = _no_slack,
+    feedback: Callable[[], Mapping[str, FeedbackSettings]] = dict,
+    fetch: Fetch = _no_fetching,
     adapters: Callable[[], AdaptersSettings] = AdaptersSettings,
 ) -> Application:
     """The application over a service. Its `Parts` follow the store in a thread until they are closed.
 
     `source` is what events name as theirs, `mask` takes secrets out of foreign text, `seats` is how many may wait,
     `limits` how often somebody may call, `roster` has the receivers of outgoing webhooks, `slack` answers Slack's
-    presses, `adapters` says which of them there are at a moment.
+    presses, `adapters` says which of them there are at a moment, `feedback` which providers may tell of sent mail, and
+    `fetch` gets the certificates that some of them sign with.
     """
     app = Application(__name__, doc_ui=False, validation_error_callback=_invalid, static_folder=None)
     app.config.update(PROPAGATE_EXCEPTIONS=False, PROVIDE_AUTOMATIC_OPTIONS=False)
@@ -143,6 +156,7 @@ def create_app(
         source=source,
         mask=mask,
         slack=slack,
+        feedback=FeedbackInlet(service, feedback, fetch),
         adapters=adapters,
         refetches=Refetches(service),
     )

@@ -63,6 +63,8 @@ class Paging(BaseModel):
 class EventQuery(Paging):
     """Which events."""
 
+    sample: bool = Field(False, description="The latest three; made-up ones of each `type` where there was none.")
+
     type: list[EventType] = Field(default_factory=list)
     provider: str | None = Field(None, max_length=100)
     stream: str | None = Field(None, max_length=100)

@@ -26,7 +26,8 @@ _NO_FORM = frozenset({JSON_TYPE, "message/rfc822"})
 
 
 _OPEN = frozenset({"/healthz", "/readyz", "/v1/slack/interactive"})
-"""What needs no token: the first two tell nothing, and Slack signs what it sends. Nor does the page at `/docs`."""
+"""What needs no token: the first two tell nothing, and Slack signs what it sends, as do providers that give feedback.
+Nor does the page at `/docs`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ def token(name: str, secret: str, scopes: Iterable[str]) -> Token:
 
 def scope_of(method: str, path: str) -> Scope | None:
     """The scope a request needs, None for those that anybody may make."""
-    if path in _OPEN or path in docs_page.PATHS:
+    if path in _OPEN or path in docs_page.PATHS or path.startswith("/v1/feedback/"):
         return None
     if path == "/metrics":
         return Scope.METRICS

@@ -16,6 +16,8 @@ BODY_LIMIT = 65_536
 """Bytes."""
 MESSAGE_LIMIT = 36 * 1024 * 1024
 """Bytes of a message that is handed over: 25 MiB, as most providers take, in base64."""
+FEEDBACK_LIMIT = 1024 * 1024
+"""Bytes of what a provider tells at once; SendGrid gathers up to 768 KB."""
 _LONGEST_NUMBER = 30
 
 
@@ -61,7 +63,9 @@ class BoundedRequest(Request):
 
 def limit_of(method: str, path: str) -> int:
     """How many bytes the body of a request may have."""
-    return MESSAGE_LIMIT if method == "POST" and path == "/v1/messages" else BODY_LIMIT
+    if method == "POST" and path == "/v1/messages":
+        return MESSAGE_LIMIT
+    return FEEDBACK_LIMIT if path.startswith("/v1/feedback/") else BODY_LIMIT
 
 
 def parse_object(sent: bytes) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import copy
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from flask_openapi.models import OPENAPI3_REF_TEMPLATE
@@ -124,8 +124,8 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     told = operation.get("summary", "").rstrip(".")
     operation["summary"], *more = re.split(r"; |\. ", told, maxsplit=1)
     operation["description"] = f"{told}." if more else ""
-    if path == slack.PATH:
-        _complete_signed(operation)
+    if path in _SIGNED:
+        _SIGNED[path](operation)
         return
     if scope is not None:
         operation["security"] = [{"bearer": []}, {"key": []}]
@@ -159,6 +159,22 @@ def _complete_signed(operation: dict[str, Any]) -> None:
     for status in ("400", "401", "404", "411", "413", "429", "500", "503"):
         operation["responses"][status] = _refused(status)
     operation["responses"].pop("422", None)
+
+
+def _complete_feedback(operation: dict[str, Any]) -> None:
+    """What providers call: no token, but a proof of each one's own; JSON in each one's own form."""
+    operation["security"] = []
+    operation["requestBody"] = {"required": True, "content": {JSON_TYPE: {"schema": {}}}}
+    operation["responses"].pop("422", None)
+    for status in ("400", "401", "411", "413", "429", "500", "503"):
+        operation["responses"][status] = _refused(status)
+
+
+_SIGNED: Mapping[str, Callable[[dict[str, Any]], None]] = {
+    slack.PATH: _complete_signed,
+    "/v1/feedback/{provider}": _complete_feedback,
+}
+"""Calls that no token opens."""
 
 
 def _scope_needed(scope: Scope) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from flask import Response, request
 from flask_openapi.blueprint import APIBlueprint
 
+from mailover.core.events import EventType
 from webhooks.answers import problem
 from webhooks.asked import EventQuery
 from webhooks.event_schemas import Events
@@ -21,6 +22,9 @@ from webhooks.feed import (
     wants_stream,
 )
 from webhooks.parts import Parts, parts, send
+from webhooks.samples import sample
+
+_SAMPLES = 3
 
 blueprint = APIBlueprint("events", __name__, url_prefix="/v1")
 
@@ -32,6 +36,8 @@ def list_events(query: EventQuery) -> Response | dict[str, object]:
     if wants_stream(request.method, request.headers.get("Accept", "")):
         choice = Choice(types=frozenset(query.type), provider=query.provider, stream=query.stream)
         return _stream(here, here.feed.join(request.headers.get("Last-Event-ID") or query.after), choice)
+    if query.sample:
+        return _sample(here, query)
     page = here.store.events(
         after=query.after,
         limit=query.limit,
@@ -41,6 +47,16 @@ def list_events(query: EventQuery) -> Response | dict[str, object]:
         newest_first=query.newest,
     )
     return {"items": [event.body(here.source) for event in page.items], "next": page.next}
+
+
+def _sample(here: Parts, query: EventQuery) -> dict[str, object]:
+    """What a workflow tool shows to who sets it up: real events if there were any, never an empty list."""
+    found = here.store.events(
+        limit=_SAMPLES, types=query.type, provider=query.provider, stream=query.stream, newest_first=True
+    ).items
+    known, now = here.service.snapshot, here.service.clock.now()
+    made = [] if found else [sample(kind, known, now) for kind in query.type or [EventType.FAILOVER_HAPPENED]]
+    return {"items": [event.body(here.source) for event in (*found, *made)], "next": None}
 
 
 def _stream(here: Parts, place: Place, choice: Choice) -> Response:

@@ -133,6 +133,13 @@ EXAMPLES: Mapping[str, Any] = {
     },
     "SubscriptionPatch": {"enabled": True},
     "Replay": {"event": "evt_b6f2c0_000000017"},
+    "MessageRequest": {
+        "from": {"address": "noreply@example.com", "name": "Example"},
+        "to": [{"address": "ann@example.net"}],
+        "subject": "Your receipt",
+        "text": "Thank you. The receipt is below.",
+    },
+    "SuppressionRequest": {"address": "ann@example.net", "text": "asked to get no more mail"},
     "DnsCheck": {"domains": ["example.com"]},
 }
 """By the name of the shape."""

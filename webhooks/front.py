@@ -3,17 +3,12 @@
 The Flask application does the same for what it answers (`app`); a request is counted by the one that answered it.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 
+from webhooks.asgi import Message, Receive, Scope, Send, send_answer
 from webhooks.limits import Limits
 from webhooks.parts import Parts
 from webhooks.traffic import Traffic
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 FLASK = "mailover.flask"
 """In a scope: the Flask application has it, and counts it."""
@@ -57,8 +52,5 @@ class Front:
         answer = self._limits.refuse_stranger(client[0] if client else None)
         if answer is None:
             return False
-        headers = [*answer.headers, ("Content-Length", str(len(answer.body)))]
-        encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-        await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
-        await send({"type": "http.response.body", "body": answer.body})
+        await send_answer(send, answer)
         return True

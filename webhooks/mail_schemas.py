@@ -97,6 +97,12 @@ class Unsuppressed(Told):
     deleted: bool
 
 
+class FeedbackTaken(Told):
+    """What was taken of a provider's word."""
+
+    recipients: int = Field(description="Those that were told of for the first time.")
+
+
 class Erased(Told):
     """What was forgotten of a person."""
 

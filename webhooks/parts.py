@@ -15,6 +15,7 @@ from webhooks.answers import Answer
 from webhooks.auth import Caller, Gate
 from webhooks.counters import Counters
 from webhooks.feed import Feed
+from webhooks.feedback.inlet import FeedbackInlet
 from webhooks.following import Follower
 from webhooks.limits import Limits
 from webhooks.traffic import Traffic
@@ -44,6 +45,8 @@ class Parts:
     """The `source` of events, a URI reference."""
     slack: SlackRequest
     """Answers Slack's presses."""
+    feedback: FeedbackInlet
+    """Hears what providers tell of sent mail."""
     mask: Callable[[str], str]
     """Takes the providers' secrets out of foreign text."""
     adapters: Callable[[], AdaptersSettings]

@@ -166,6 +166,7 @@ class ApiServer:
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
         self._server = _GentleServer(config, self._edge)
+        self._begun = False
         self._thread = threading.Thread(target=self._serve, name="mailover-api", daemon=True)
 
     @property
@@ -193,13 +194,19 @@ class ApiServer:
         self._server.should_exit = True
         if self._thread.ident is not None:
             self._thread.join(timeout=_GRACE_SECONDS + 10)
+        elif not self._begun:
+            self._let_go()
 
     def _serve(self) -> None:
+        self._begun = True
         try:
             self._server.run(sockets=[self._socket])
         finally:
-            self._socket.close()
-            self._edge.close()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self._socket.close()
+        self._edge.close()
 
     def _on_signal(self, _number: int, _frame: object) -> None:
         self._server.should_exit = True

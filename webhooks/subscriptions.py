@@ -80,10 +80,10 @@ def unsubscribe(path: SubscriptionPath) -> dict[str, object]:
     return {"id": path.subscription, "deleted": True}
 
 
-@blueprint.post("/subscriptions/<subscription>/test", responses={200: TestSent})
-def send_test(path: SubscriptionPath) -> dict[str, object]:
+@blueprint.post("/subscriptions/<subscription>/test", responses={202: TestSent})
+def send_test(path: SubscriptionPath) -> tuple[dict[str, object], HTTPStatus]:
     """Send a `webhook.test`, whatever the receiver subscribed to; the delivery log tells what became of it."""
-    return {"event": parts().roster.send_test(path.subscription, caller().name).id}
+    return {"event": parts().roster.send_test(path.subscription, caller().name).id}, HTTPStatus.ACCEPTED
 
 
 @blueprint.post("/subscriptions/<subscription>/replay", responses={200: Replayed})

@@ -8,10 +8,7 @@ TAGS = [
     {"name": "incidents", "description": "From the first failing signal to the recovery."},
     {"name": "logs", "description": "Events, failovers and single observations, as pages; events also as a stream."},
     {"name": "webhooks", "description": "Who is told of events, what waits for them, and what became of it."},
-    {
-        "name": "mail",
-        "description": "Messages for the relay to carry, what became of them, and the provider for one of them.",
-    },
+    {"name": "mail", "description": "Messages for the relay, what became of them, and the provider for one of them."},
     {"name": "dns", "description": "What the DNS checks found."},
     {"name": "slack", "description": "Where Slack calls; nobody else does."},
     {"name": "operation", "description": "Whether mailover itself is well."},
@@ -19,6 +16,7 @@ TAGS = [
 TAG_OF = {
     "active": "flag",
     "mailbox": "reports",
+    "feedback": "reports",
     "events": "logs",
     "failovers": "logs",
     "observations": "logs",

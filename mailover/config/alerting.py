@@ -65,6 +65,10 @@ class AlertsSettings(Table):
     """The time over which both are taken."""
     minimum: int = Field(default=20, ge=1, le=100_000)
     """Attempts within it before they speak."""
+    complaint_rate: float = Field(default=0.003, gt=0, le=1)
+    """Complaints among a day's recipients above which a provider's account is in danger."""
+    bounce_rate: float = Field(default=0.05, gt=0, le=1)
+    """Bounces among a day's recipients above which it is."""
     certificate_days: Annotated[tuple[int, ...], AfterValidator(_certificate_days)] = (14, 7, 1)
     """Days before a certificate's end at which to warn; the last is critical."""
     untried_after: PositiveSpan = timedelta(hours=24)

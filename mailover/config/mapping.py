@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from mailover.config.carriage import PeakHoursSettings
 from mailover.config.carrying import pace, stream_mail, weekdays
+from mailover.config.feedback import FeedbackSettings
 from mailover.config.providers import Auth, ProviderSettings, StreamSettings
 from mailover.config.settings import Settings
 from mailover.core.policy import AlertPolicy, BreakerPolicy, Policy, ProbePolicy
@@ -31,6 +32,12 @@ def policy(settings: Settings) -> Policy:
         probes=_probes(settings),
         alerts=_alerts(settings),
     )
+
+
+def feedback(settings: Settings) -> dict[str, FeedbackSettings]:
+    """Which providers may tell of sent mail, and how they prove themselves."""
+    told = {name: account.feedback for name, account in settings.providers.items()}
+    return {name: table for name, table in told.items() if table is not None}
 
 
 def retention(settings: Settings) -> Retention:
@@ -142,6 +149,8 @@ def _alerts(settings: Settings) -> AlertPolicy:
         latency=alerts.latency,
         window=alerts.window,
         minimum=alerts.minimum,
+        complaint_rate=alerts.complaint_rate,
+        bounce_rate=alerts.bounce_rate,
         certificate_days=alerts.certificate_days,
         untried_after=alerts.untried_after,
         failovers_a_day=alerts.failovers_a_day,

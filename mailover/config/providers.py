@@ -11,6 +11,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from mailover.config.carriage import GeographySettings, HoursSettings, IdentitySettings, PeakHoursSettings, Tags
+from mailover.config.feedback import FeedbackSettings
 from mailover.config.fields import (
     Clock,
     EhloName,
@@ -113,6 +114,9 @@ class ProviderSettings(Table):
     """Recipients a day for a provider without any history, from a stream's `warm_share`."""
     warm_factor: Annotated[float, Field(ge=1, le=10)] = 1.5
     """How much more than on the best day of the week before it may get of that."""
+
+    feedback: FeedbackSettings | None = None
+    """Bounces and complaints that the provider tells of."""
 
     _encrypted = field_validator("tls")(refuse_plaintext)
 

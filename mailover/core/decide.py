@@ -17,6 +17,7 @@ from mailover.core import (
     queues,
     rehearsing,
     reports,
+    repute,
     round_trips,
     selections,
     settling,
@@ -32,6 +33,7 @@ from mailover.core.observations import (
     AgentResumed,
     AgentStarted,
     DnsVerdict,
+    FeedbackSeen,
     MailboxSeen,
     Observation,
     OrderWanted,
@@ -53,6 +55,7 @@ Heard = (
     | MailboxSeen
     | StoreSeen
     | DnsVerdict
+    | FeedbackSeen
     | OrderWanted
     | QueueSeen
     | AgentStarted
@@ -132,6 +135,7 @@ _FACTS: Mapping[type, Callable[[Draft, Any], None]] = {
     MailboxSeen: round_trips.hear_mailbox,
     StoreSeen: _hear_store,
     DnsVerdict: dns_watch.hear,
+    FeedbackSeen: repute.hear,
     OrderWanted: selections.hear,
     QueueSeen: queues.hear,
 }

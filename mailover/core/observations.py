@@ -268,6 +268,18 @@ class OrderWanted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FeedbackSeen:
+    """What a provider told of mail that it had accepted."""
+
+    provider: str
+    bounces: int = 0
+    """Recipients that do not exist."""
+    complaints: int = 0
+    """Recipients that called it spam."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DnsVerdict:
     """What the DNS checks say of a provider: `both`, `dkim_only`, `spf_only`, `none`, `unknown`."""
 

@@ -85,6 +85,8 @@ class AlertPolicy:
     window: timedelta = 15 * _MINUTE
     minimum: int = 20
     failures: int = 3
+    complaint_rate: float = 0.003
+    bounce_rate: float = 0.05
     certificate_days: tuple[int, ...] = (14, 7, 1)
     untried_after: timedelta = 24 * _HOUR
     failovers_a_day: int = 5

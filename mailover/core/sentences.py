@@ -44,6 +44,11 @@ def percent(share: float) -> str:
     return f"{share * 100:.0f} %"
 
 
+def fine_percent(share: float) -> str:
+    """A small share as "0.4 %"."""
+    return f"{share * 100:.1f} %"
+
+
 def listed(names: tuple[str, ...] | list[str]) -> str:
     """Names as people list them: "a", "a and b", "a, b and c"."""
     if len(names) <= 1:

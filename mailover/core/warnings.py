@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from mailover.core import degradation, reminding
+from mailover.core import degradation, reminding, repute
 from mailover.core.breaker import Breaker
 from mailover.core.draft import Draft
 from mailover.core.events import EventType, Severity, rfc3339
@@ -24,11 +24,14 @@ def warn(draft: Draft, heard: Sequence[object]) -> None:
     observed = [item for item in heard if isinstance(item, Observation) and item.provider in draft.breakers]
     for seen in observed:
         degradation.sample(draft, seen)
+        repute.count_sent(draft, seen)
         _note_login(draft, seen)
         _look_at_certificate(draft, seen)
     for name in dict.fromkeys(seen.provider for seen in observed):
         degradation.judge(draft, draft.breakers[name])
         _ask_for_login(draft, draft.breakers[name])
+    for name in draft.breakers:
+        repute.judge(draft, name)
     _count_failovers(draft)
     reminding.remind(draft)
 

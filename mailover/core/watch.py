@@ -48,6 +48,26 @@ class Rehearsal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Returns:
+    """What was sent through a provider in some hours, and what came back of it."""
+
+    at: datetime
+    sent: int = 0
+    """Recipients."""
+    bounces: int = 0
+    complaints: int = 0
+
+    def plus(self, other: "Returns") -> "Returns":
+        """Both together, at our time."""
+        return replace(
+            self,
+            sent=self.sent + other.sent,
+            bounces=self.bounces + other.bounces,
+            complaints=self.complaints + other.complaints,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
     """One provider's part of the warnings."""
 
@@ -59,6 +79,9 @@ class Watch:
     """End of the latest attempt that got past the login."""
     untried_told: bool = False
     rehearsal: Rehearsal | None = None
+    returns: tuple[Returns, ...] = ()
+    ill_reputed: tuple[str, ...] = ()
+    """Of what there is too much, as people were told: `complaints`, `bounces`."""
 
     def sampled(self, sample: Sample, *, window: timedelta) -> "Watch":
         """With one more sample; what is older than the window is dropped."""
@@ -85,3 +108,17 @@ class Watch:
             answers=sum(s.answers for s in kept),
             seconds=sum(s.seconds for s in kept),
         )
+
+    def returned(self, taken: Returns, *, window: timedelta) -> "Watch":
+        """With what was sent or came back now; what is older than the window is dropped."""
+        kept = tuple(each for each in self.returns if each.at > taken.at - window)
+        if kept and taken.at < kept[-1].at + window / 8:
+            return replace(self, returns=(*kept[:-1], kept[-1].plus(taken)))
+        return replace(self, returns=(*kept, taken))
+
+    def returned_since(self, instant: datetime) -> Returns:
+        """Everything from this instant on, together."""
+        total = Returns(at=instant)
+        for each in self.returns:
+            total = total.plus(each) if each.at >= instant else total
+        return total

@@ -1,4 +1,4 @@
-"""The play: the first provider breaks, the flag fails over; it is mended, the flag fails back. Then the sum of it.
+"""The play: the first provider breaks, the flag fails over; it is healed, the flag fails back. Then the sum of it.
 
 Waits for what really happens and claims nothing else.
 """
@@ -34,7 +34,7 @@ class Outcome:
     last_epoch: int
     broken: Entry
     failed_over: Entry | None
-    mended: Entry
+    healed: Entry
     failed_back: Entry | None
     tally: Tally
     arrived: int
@@ -56,7 +56,7 @@ class Outcome:
         """The sum of it, for people."""
         return [
             _moved("failed over", self.failed_over, self.broken, "the provider broke"),
-            _moved("failed back", self.failed_back, self.mended, "it was mended"),
+            _moved("failed back", self.failed_back, self.healed, "it was healed"),
             f"the flag's epoch went from {self.first_epoch} to {self.last_epoch}; each step is one change of the flag",
             tell_tally(self.tally, self.arrived),
             tell_relayed(self.handed_over, self.relayed, self.through, self.relayed_twice),
@@ -75,8 +75,8 @@ def play(scene: Scene, diary: Diary, pace: Pace, sleep: Callable[[float], None] 
     failed_over = diary.wait_for(EventType.FAILOVER_HAPPENED, after=broken, within=pace.patience, sleep=sleep)
     sleep(pace.broken)
     scene.providers[first].behave(Behaviour.HEALTHY)
-    mended = diary.note(f"{first} is mended; the flag returns when it has stayed healthy for a while")
-    failed_back = diary.wait_for(EventType.FAILBACK_HAPPENED, after=mended, within=pace.patience, sleep=sleep)
+    healed = diary.note(f"{first} is healed; the flag returns when it has stayed healthy for a while")
+    failed_back = diary.wait_for(EventType.FAILBACK_HAPPENED, after=healed, within=pace.patience, sleep=sleep)
     sleep(pace.closing)
     scene.application.stop()
     scene.simple.stop()
@@ -86,7 +86,7 @@ def play(scene: Scene, diary: Diary, pace: Pace, sleep: Callable[[float], None] 
         last_epoch=flag_of(scene).epoch,
         broken=broken,
         failed_over=failed_over,
-        mended=mended,
+        healed=healed,
         failed_back=failed_back,
         tally=scene.application.tally,
         arrived=scene.post.arrived,
@@ -108,7 +108,7 @@ def tell_tally(tally: Tally, arrived: int) -> str:
     told = f"the application sent {tally.total} messages ({shares or 'none'}), {arrived} arrived"
     if tally.detours:
         told += f"; {tally.detours} took a fallback before the flag had moved"
-    return f"{told}; {tally.stuck} stuck" if tally.stuck else told
+    return f"{told}; {tally.stuck} taken by nobody" if tally.stuck else told
 
 
 def tell_relayed(handed_over: int, relayed: int, through: Mapping[str, int], twice: int) -> str:

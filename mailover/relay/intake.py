@@ -111,12 +111,16 @@ class Intake:
         if self._keeping:
             await asyncio.wait(self._keeping)
 
-    def reload(self, plan: Plan) -> None:
-        """Go on by another plan; sessions that are open keep their terms. Raises ConfigError and stays as it was."""
+    def check(self, plan: Plan) -> None:
+        """Raise ConfigError where it cannot go on by this plan."""
         if [(each.key, each.address) for each in plan.listeners] != [
             (each.key, each.address) for each in self._listeners.values()
         ]:
             raise ConfigError(["relay.listen: no listener can change while mailover runs; restart it"])
+
+    def reload(self, plan: Plan) -> None:
+        """Go on by another plan; sessions that are open keep their terms. Raises ConfigError and stays as it was."""
+        self.check(plan)
         self.room.resize(plan.limits.memory - self.limits.memory)
         self._use(plan)
 

@@ -7,6 +7,7 @@ import ipaddress
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import lru_cache
 
 _FREE_GUESSES = 3
 _LONGEST_PAUSE = 60.0
@@ -30,6 +31,7 @@ class Limits:
     stopping: float = 10.0
 
 
+@lru_cache(maxsize=1024)
 def home(address: str) -> str:
     """What counts as one address: of IPv6 the network that one customer is given."""
     try:

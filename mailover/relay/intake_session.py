@@ -11,6 +11,7 @@ from typing import Protocol, cast
 
 from mailover.core.mail import Submission
 from mailover.relay.intake_limits import Limits, Room, home
+from mailover.relay.intake_patience import Patience
 from mailover.relay.intake_plan import Listener
 from mailover.smtp.server import Arrived, Ended, Event, Login, Reception, Said, Secured, Upgrade, said
 
@@ -22,7 +23,6 @@ _SMALL = 131_072
 """A message up to this size needs no place of its own in the room."""
 _UNREAD_LIMIT = 65_536
 _MORE_THAN_ANNOUNCED = 4096
-_RATE_OVER = 30.0
 ANONYMOUS = "anonymous"
 """Who has not logged in."""
 
@@ -71,8 +71,7 @@ class Session(asyncio.Protocol):
         self._silenced: set[str] = set()
         self._place_size = 0
         self._asked_at: float | None = None
-        self._heard_at = self._begun_at = self._fruitful_at = self._rated_at = desk.now()
-        self._rated_from = 0
+        self._patience = Patience(desk.now())
 
     # -- called by the event loop
 
@@ -97,9 +96,8 @@ class Session(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Whatever it is, it is answered."""
         reception = self._reception
-        now = self._heard_at = self._desk.now()
-        if not reception.unread and not self._handshaking:
-            self._begun_at = now
+        now = self._desk.now()
+        self._patience.heard(now, afresh=not reception.unread and not self._handshaking)
         if self._secured is not None:
             data = self._decrypted(self._secured, data)
         if not data or not self.open:
@@ -109,7 +107,7 @@ class Session(asyncio.Protocol):
         content = reception.content
         if content is not None:
             if content is not before:
-                self._rated_at, self._rated_from = now, 0
+                self._patience.receives(now)
             if content.held > _SMALL:
                 self._find_room(now)
         elif self._place_size and not self._keeping:
@@ -143,22 +141,19 @@ class Session(asyncio.Protocol):
     def look(self, now: float) -> None:
         """Whether the client's time has run out."""
         limits, reception = self._desk.limits, self._reception
-        if not self.open and now > self._heard_at + limits.command:
-            self._transport.abort()  # it does not even take the last words
+        if not self.open and self._patience.forsaken(now, limits):
+            self._transport.abort()
         if self._keeping or not self.open:
             return
         if self._asked_at is not None:
             if now > self._asked_at + limits.command:
                 self._refuse_for_room()
             return
-        if now > self._heard_at + limits.idle:
-            self._end(said.SILENT)
-        elif reception.content is not None:
-            self._look_at_rate(now, reception.content.received)
-        elif (reception.unread or self._handshaking) and now > self._begun_at + limits.command:
-            self._end(said.TOO_SLOW)
-        elif now > self._fruitful_at + limits.session:
-            self._end(said.LONG_ENOUGH)
+        received = None if reception.content is None else reception.content.received
+        half_said = bool(reception.unread) or self._handshaking
+        reason = self._patience.over(now, limits, received=received, half_said=half_said)
+        if reason is not None:
+            self._end(reason)
 
     def kept(self, reply: Said) -> None:
         """What became of the message."""
@@ -166,8 +161,7 @@ class Session(asyncio.Protocol):
         self._leave_room()
         if not self.open:
             return
-        self._heard_at = self._begun_at = now = self._desk.now()
-        self._fruitful_at = now if reply.yes else self._fruitful_at
+        self._patience.served(self._desk.now(), fruitful=reply.yes)
         self._react(self._reception.answer(reply))
         self._listen("answer")
         if self._stopping:
@@ -239,7 +233,7 @@ class Session(asyncio.Protocol):
         if ended.because:
             _log.info("the session of %s was ended: %s", self.client, ended.because)
         self.open = False
-        self._heard_at = self._desk.now()
+        self._patience.left(self._desk.now())
         if self._secured is not None:
             self._transport.write(self._secured.leave())
         self._transport.close()
@@ -263,7 +257,7 @@ class Session(asyncio.Protocol):
             self._transport.abort()
             return
         self._secured = Secured(context)
-        self._begun_at = self._desk.now()
+        self._patience.heard(self._desk.now(), afresh=True)
 
     def _decrypted(self, secured: Secured, data: bytes) -> bytes:
         """The text in it; with the end of the handshake the dialogue begins, or begins anew."""
@@ -286,7 +280,7 @@ class Session(asyncio.Protocol):
                 self._greet()
         return text
 
-    # -- memory and time
+    # -- memory
 
     def _find_room(self, now: float) -> None:
         """A large message goes on when there is room for all of it."""
@@ -307,8 +301,7 @@ class Session(asyncio.Protocol):
 
     def _found_room(self) -> None:
         self._asked_at = None
-        self._rated_at, self._rated_from = self._desk.now(), self._reception.received
-        self._heard_at = self._rated_at
+        self._patience.receives(self._desk.now(), self._reception.received)
         self._listen("room")
 
     def _refuse_for_room(self) -> None:
@@ -319,14 +312,6 @@ class Session(asyncio.Protocol):
     def _leave_room(self) -> None:
         self._place_size = 0
         self._desk.room.leave(self)
-
-    def _look_at_rate(self, now: float, received: int) -> None:
-        span = now - self._rated_at
-        if span < _RATE_OVER:
-            return
-        if received - self._rated_from < span * self._desk.limits.rate:
-            self._end(said.TOO_SLOW)
-        self._rated_at, self._rated_from = now, received
 
     def _silence(self, reason: str) -> None:
         """Read nothing more, for one reason or for several."""

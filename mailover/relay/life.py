@@ -64,6 +64,11 @@ class Relay:
             self._thread.join()
             self._thread = None
 
+    def check(self, settings: Settings, relay: RelaySettings) -> None:
+        """Raise ConfigError where `reload` would; nothing changes."""
+        if (running := self._running) is not None:
+            running.check(settings, relay)
+
     def reload(self, settings: Settings, relay: RelaySettings) -> None:
         """Go on with another config, or raise ConfigError and stay as it was."""
         running, loop = self._running, self._loop

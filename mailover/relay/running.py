@@ -144,6 +144,10 @@ class Running:
         """Stop gracefully."""
         self._ending.set()
 
+    def check(self, settings: Settings, relay: RelaySettings) -> None:
+        """Raise ConfigError where it cannot go on with this config. From any thread."""
+        self._intake.check(plan_of(settings, relay))
+
     async def use(self, settings: Settings, relay: RelaySettings) -> None:
         """Go on with another config. Raises ConfigError and stays as it was."""
         self._intake.reload(plan_of(settings, relay))

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mailover.config import build, policy, show
+from mailover.config.mapping import feedback
 from mailover.core.carriage import PLAIN, Geography, Identity, Pace, StreamMail
 from mailover.core.policy import Policy
 
@@ -91,6 +92,15 @@ def test_a_stream_says_over_the_provider_as_whom_it_is_sent() -> None:
         )
     }
     assert mail.identities.get("b", PLAIN) == PLAIN
+
+
+def test_what_providers_tell_is_expected_of_those_that_say_so_and_warned_of_by_their_limits() -> None:
+    table = {"kind": "ses", "topic": "arn:aws:sns:eu-west-1:123456789012:bounces"}
+    providers = {"a": {"host": "a.example", "feedback": table}, "b": {"host": "b.example"}}
+    limits = {"complaint_rate": 0.001, "bounce_rate": 0.02}
+    settings = build({"providers": providers, "streams": {"s": {"providers": ["a", "b"]}}, "alerts": limits}, {})
+    assert {name: str(each.kind) for name, each in feedback(settings).items()} == {"a": "ses"}
+    assert (policy(settings).alerts.complaint_rate, policy(settings).alerts.bounce_rate) == (0.001, 0.02)
 
 
 def test_the_whole_of_it_is_shown_as_toml_that_reads_back() -> None:

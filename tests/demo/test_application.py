@@ -65,7 +65,7 @@ def test_what_nobody_takes_is_counted(providers: Mapping[str, Provider]) -> None
     with sending(NOBODY, providers) as application:
         within_reason(lambda: application.tally.stuck >= 2)
     assert application.tally.total == 0
-    told = f"the application sent 0 messages (none), 0 arrived; {application.tally.stuck} stuck"
+    told = f"the application sent 0 messages (none), 0 arrived; {application.tally.stuck} taken by nobody"
     assert tell_tally(application.tally, 0) == told
 
 

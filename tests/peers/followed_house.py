@@ -54,9 +54,15 @@ class Followed:
 
 @contextmanager
 def followed(
-    folder: Path, ca_file: str, adapters: Mapping[str, object], *, probes: str = "1h", **stream: object
+    folder: Path,
+    ca_file: str,
+    adapters: Mapping[str, object],
+    *,
+    probes: str = "1h",
+    tokens: Mapping[str, object] | None = None,
+    **stream: object,
 ) -> Iterator[Followed]:
-    """The house runs until the block is left; `probes` is how often it looks by itself."""
+    """The house runs until the block is left; `probes` is how often it looks by itself, `stream` what its stream is."""
     delivered: list[Delivered] = []
     providers = {name: Provider(name, sink=delivered.append) for name in NAMES}
     for each in providers.values():
@@ -79,6 +85,7 @@ def followed(
         "probes": {"port_interval": probes, "login_interval": "1h", "deadline": "2s", "slow": "1s"},
         "breaker": {"failback_after": "0s"},
         "adapters": adapters,
+        "tokens": tokens or {},
     }
     house = assemble(build(document, {}))
     try:

@@ -3,7 +3,7 @@
 # Quick when all is there already. Run by `make peers`; needs root and Debian's package manager.
 set -eu
 
-packages="postfix dovecot-imapd haproxy bind9 swaks libnet-ssleay-perl curl openssl prometheus"
+packages="postfix libsasl2-modules dovecot-imapd haproxy nginx libnginx-mod-mail bind9 swaks libnet-ssleay-perl curl openssl prometheus"
 packages="$packages strace iproute2 nftables libfaketime"
 # The page at /docs is looked at in a browser.
 packages="$packages chromium"

@@ -6,11 +6,13 @@ Its leases end at once, so that what a session holds is taken by another, too, a
 import asyncio
 import secrets
 import sys
+from contextlib import suppress
 from datetime import timedelta
 from itertools import count
 
 from mailover.clock import SystemClock
 from mailover.core.mail import Fate, Leased, Mail, Recipient, Settlement
+from mailover.errors import StorageError
 from mailover.relay.writing import QueueWriter
 from mailover.storage.sql import open_store
 
@@ -39,18 +41,20 @@ async def session(writer: QueueWriter, clock: SystemClock, name: str, rounds: in
             accepted_at=clock.now(),
             by="app",
         )
-        tell("put", await writer.put(mail, content, mail.id))
-        if number % 3:
-            await writer.settle(settlement(mail))
-            tell("settled", mail.id)
+        with suppress(StorageError):
+            tell("put", await writer.put(mail, content, mail.id))
+            if number % 3:
+                await writer.settle(settlement(mail))
+                tell("settled", mail.id)
 
 
 async def drain(writer: QueueWriter) -> None:
     while True:
-        taken: tuple[Leased, ...] = await writer.lease(limit=3, most_bytes=10**6)
-        for each in taken:
-            await writer.settle(settlement(each.mail))
-            tell("settled", each.mail.id)
+        with suppress(StorageError):
+            taken: tuple[Leased, ...] = await writer.lease(limit=3, most_bytes=10**6)
+            for each in taken:
+                await writer.settle(settlement(each.mail))
+                tell("settled", each.mail.id)
         await asyncio.sleep(0.005)
 
 

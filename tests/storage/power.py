@@ -16,7 +16,9 @@ Missing = Callable[[str, list[str]], set[str]]
 """What a store at this URL lacks of these acknowledgements."""
 
 
-def recorded(tmp_path: Path, synchronous: str, program: str = "committer", rounds: int = 40) -> list[Op]:
+def recorded(
+    tmp_path: Path, synchronous: str, program: str = "committer", rounds: int = 40, *, bad: int = 0
+) -> list[Op]:
     """Every write, sync and acknowledgement of a process that commits."""
     live = tmp_path / "live"
     live.mkdir()
@@ -29,6 +31,7 @@ def recorded(tmp_path: Path, synchronous: str, program: str = "committer", round
             synchronous,
             str(rounds),
             program,
+            str(bad),
         ],
         check=False,
         capture_output=True,
@@ -47,12 +50,12 @@ def disk_after(ops: list[Op], dice: random.Random) -> dict[str, bytearray]:
 
     What was synced is there. Of what came after the last sync, each write is there, or not, or in part, in any order.
     """
-    synced = {name: place for place, (kind, name, _, _) in enumerate(ops) if kind == "sync"}
+    synced = safe(ops)
     luck = dice.choice((0.0, 0.5, 1.0))
     files: dict[str, bytearray] = {}
     for place, (kind, name, offset, data) in enumerate(ops):
-        durable = place <= synced.get(name, -1)
-        if kind in {"ack", "sync"} or not (durable or dice.random() < luck):
+        durable = place in synced
+        if kind in {"ack", "sync", "lost"} or not (durable or dice.random() < luck):
             continue
         content = files.setdefault(name, bytearray())
         if kind == "truncate":
@@ -62,6 +65,19 @@ def disk_after(ops: list[Op], dice: random.Random) -> dict[str, bytearray]:
         content.extend(bytes(max(0, offset - len(content))))
         content[offset : offset + len(torn)] = torn
     return files
+
+
+def safe(ops: list[Op]) -> set[int]:
+    """The places of what was synced. After a sync that failed what came before it never will be, as Linux does it."""
+    synced: set[int] = set()
+    waiting: dict[str, list[int]] = {}
+    for place, (kind, name, _, _) in enumerate(ops):
+        if kind in {"write", "truncate"}:
+            waiting.setdefault(name, []).append(place)
+        elif kind in {"sync", "lost"}:
+            written = waiting.pop(name, [])
+            synced.update(written if kind == "sync" else ())
+    return synced
 
 
 def lost_to_power(ops: list[Op], tmp_path: Path, cuts: int, missing: Missing) -> list[set[str]]:

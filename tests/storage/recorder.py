@@ -15,11 +15,12 @@ from typing import Any
 from mailover.storage import database
 
 Op = tuple[str, str, int, bytes]
-"""`write` (file, offset, bytes), `truncate` (file, size), `sync` (file), or `ack` (an event's id)."""
+"""`write` (file, offset, bytes), `truncate` (file, size), `sync` or `lost` (file; it failed), `ack` (what was told)."""
 
 _POINTERS_BEFORE_OPEN = ("next", "name", "data")
 _METHODS = 18
 _X_WRITE, _X_TRUNCATE, _X_SYNC = 2, 3, 4
+_IOERR_FSYNC = 10 | 4 << 8
 
 
 class _Vfs(ctypes.Structure):
@@ -56,8 +57,11 @@ _SYNC = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
 class Recorder:
     """Stands between SQLite and its files."""
 
-    def __init__(self, library: ctypes.CDLL) -> None:
+    def __init__(self, library: ctypes.CDLL, bad: int = 0) -> None:
+        """`bad`: of so many syncs one fails."""
         self.ops: list[Op] = []
+        self._bad = bad
+        self._syncs = 0
         self._names: dict[int, str] = {}
         self._kept: list[Any] = []
         """What C holds on to must not be collected."""
@@ -90,6 +94,10 @@ class Recorder:
             return really_truncate(file, size)
 
         def sync(file: int, flags: int) -> int:
+            self._syncs += 1
+            if self._bad and self._syncs % self._bad == 0:
+                self.ops.append(("lost", self._names[file], 0, b""))
+                return _IOERR_FSYNC
             code = really_sync(file, flags)
             self.ops.append(("sync", self._names[file], 0, b""))
             return code
@@ -110,11 +118,11 @@ def library() -> ctypes.CDLL | None:
     return None if found is None else ctypes.CDLL(found)
 
 
-def record(url: str, synchronous: str, rounds: int, program: str) -> list[Op]:
+def record(url: str, synchronous: str, rounds: int, program: str, bad: int) -> list[Op]:
     loaded = library()
     if loaded is None:
         raise SystemExit("SQLite is built into this Python: nothing can be put beneath it")
-    recorder = Recorder(loaded)
+    recorder = Recorder(loaded, bad)
     database._SQLITE_PRAGMAS += (f"PRAGMA synchronous={synchronous}", "PRAGMA wal_autocheckpoint=40")  # type: ignore[assignment]
     committing = import_module(program)
     committing.tell = lambda word, what: recorder.ops.append(("ack", f"{word} {what}", 0, b""))
@@ -123,5 +131,5 @@ def record(url: str, synchronous: str, rounds: int, program: str) -> list[Op]:
 
 
 if __name__ == "__main__":
-    written = record(sys.argv[1], sys.argv[3], int(sys.argv[4]), sys.argv[5])
+    written = record(sys.argv[1], sys.argv[3], int(sys.argv[4]), sys.argv[5], int(sys.argv[6]))
     Path(sys.argv[2]).write_bytes(pickle.dumps(written))

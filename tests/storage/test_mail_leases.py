@@ -1,5 +1,6 @@
 """Who may send what, on both databases: mail is kept once, held by one relay at a time, and comes back."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -176,3 +177,43 @@ def test_a_new_relay_on_the_same_file_numbers_on(url: str, store: SqlStore) -> N
 def test_a_lease_may_be_as_long_as_it_likes_within_an_hour(store: SqlStore) -> None:
     put(store, mail(1), holder=OTHERS, until=at(0) + 30 * LEASE)
     assert lease(store, 1000) == []
+
+
+def test_relays_that_lease_and_settle_at_once_send_each_mail_once(url: str, store: SqlStore) -> None:
+    queue(store, *(mail(n, priority=n % 3) for n in range(1, 121)))
+    sent: list[str] = []
+
+    def work(holder: str) -> None:
+        mine = open_store(url)
+        while taken := lease(mine, holder=holder, limit=7):
+            settle(mine, *(fared(each.mail, Fate.DELIVERED) for each in taken), holder=holder)
+            sent.extend(ids(taken))
+        mine.close()
+
+    relays = [threading.Thread(target=work, args=(f"relay-{n}",)) for n in range(4)]
+    for relay in relays:
+        relay.start()
+    for relay in relays:
+        relay.join()
+    assert sorted(sent) == [f"msg_{n:06d}" for n in range(1, 121)]
+    assert store.mail.depths()["transactional"].queued == 0
+
+
+def test_relays_that_take_the_same_mail_at_once_keep_it_once(url: str, store: SqlStore) -> None:
+    kept: list[str] = []
+
+    def work(place: int) -> None:
+        mine = open_store(url)
+        for n in range(10):
+            whole = mail(1000 * place + n)
+            kept.extend(mine.mail.put([(whole, content_of(n), f"same {n}")], holder=str(place), until=at(60)))
+        mine.close()
+
+    relays = [threading.Thread(target=work, args=(n,)) for n in range(1, 4)]
+    for relay in relays:
+        relay.start()
+    for relay in relays:
+        relay.join()
+    assert len(kept) == 30
+    assert {m.id for m in store.mail.mails().items} == set(kept)
+    assert len(set(kept)) == 10

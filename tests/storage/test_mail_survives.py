@@ -63,6 +63,13 @@ def test_mail_that_was_acknowledged_survives_a_power_loss_at_any_moment(tmp_path
     assert [lost for lost in lost_to_power(ops, tmp_path, CUTS, missing) if lost] == []
 
 
+def test_a_sync_that_fails_is_told_and_what_was_told_as_kept_survives(tmp_path: Path) -> None:
+    ops = recorded(tmp_path, "FULL", "mail_committer", 20, bad=23)
+    assert sum(op[0] == "lost" for op in ops) >= 3
+    assert sum(op[0] == "ack" for op in ops) >= 50
+    assert [lost for lost in lost_to_power(ops, tmp_path, CUTS, missing) if lost] == []
+
+
 def test_with_less_syncing_this_simulation_sees_mail_lost(tmp_path: Path) -> None:
     ops = recorded(tmp_path, "NORMAL", "mail_committer", 12)
     assert len([lost for lost in lost_to_power(ops, tmp_path, 20, missing) if lost]) > 3

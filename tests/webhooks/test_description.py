@@ -104,8 +104,7 @@ def test_no_odd_request_breaks_a_promise(tmp_path: Path) -> None:
     """Nobody has to wait in this house, because no seat is free."""
     with open_house(tmp_path, tokens=[ALL], seats=0) as house:
         bearer = {"Authorization": "Bearer mlo_all"}
-        house.service.offer_checks(lambda provider, kinds: [house.probe(provider, kind) for kind in kinds])
-        house.service.dns.offer(lambda domains: {"cells": [], "domains": [], "addresses": []})
+        offer_everything(house)
         document = house.app.test_client().get("/openapi.json", headers=bearer).get_json()
         described = schemathesis.openapi.from_dict(with_real_names(document))
         described.app = house.app
@@ -113,6 +112,13 @@ def test_no_odd_request_breaks_a_promise(tmp_path: Path) -> None:
         assert len(operations) > 20
         for operation in operations:
             call_oddly(operation, bearer)
+
+
+def offer_everything(house: House) -> None:
+    """Whoever may be asked is there."""
+    house.service.offer_checks(lambda provider, kinds: [house.probe(provider, kind) for kind in kinds])
+    house.service.mail.offer(lambda _submission: "mail_1")
+    house.service.dns.offer(lambda domains: {"cells": [], "domains": [], "addresses": []})
 
 
 def with_real_names(document: dict[str, Any]) -> dict[str, Any]:
@@ -142,3 +148,33 @@ def call_oddly(operation: Any, headers: dict[str, str]) -> None:
         case.call_and_validate(headers=headers, checks=CHECKS)
 
     call()
+
+
+def test_no_odd_sequence_of_calls_breaks_a_promise(tmp_path: Path) -> None:
+    """What one call answers with, the next is made with: a subscription is made, tested and ended."""
+    with open_house(tmp_path, tokens=[ALL], seats=0) as house:
+        bearer = {"Authorization": "Bearer mlo_all"}
+        offer_everything(house)
+        document = house.app.test_client().get("/openapi.json", headers=bearer).get_json()
+        described = schemathesis.openapi.from_dict(with_real_names(document))
+        described.app = house.app
+        machine: Any = described.as_state_machine()
+
+        class Workflow(machine):  # type: ignore[misc]
+            def get_call_kwargs(self, case: Any) -> dict[str, Any]:
+                return {"headers": bearer}
+
+            def validate_response(self, response: Any, case: Any, additional_checks: Any = (), **more: Any) -> None:
+                case.validate_response(response, checks=CHECKS)
+
+        Workflow.run(
+            settings=settings(
+                max_examples=10,
+                stateful_step_count=12,
+                deadline=None,
+                derandomize=True,
+                database=None,
+                phases=[Phase.explicit, Phase.generate],
+                suppress_health_check=list(HealthCheck),
+            )
+        )

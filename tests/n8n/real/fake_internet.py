@@ -86,26 +86,19 @@ class FakeInternet:
 
 
 def _openai(call: Call) -> tuple[int, object]:
-    """A model that calls the first tool it is offered, with what the prompt has as JSON, and then says what came."""
+    """A model that calls the first tool once with each of the arguments that the prompt lists, and then says so."""
     messages = call.body["messages"]
-    said: dict[str, object] = {"role": "assistant", "content": messages[-1]["content"]}
-    if messages[-1]["role"] != "tool":
-        function = {"name": call.body["tools"][0]["function"]["name"], "arguments": messages[-1]["content"]}
-        said = {
-            "role": "assistant",
-            "content": None,
-            "tool_calls": [{"id": "c1", "type": "function", "function": function}],
-        }
+    wanted = json.loads(next(each["content"] for each in messages if each["role"] == "user"))
+    done = [each["content"] for each in messages if each["role"] == "tool"]
+    said: dict[str, object] = {"role": "assistant", "content": f"I called it {len(done)} times: {done}"}
+    if len(done) < len(wanted):
+        function = {"name": call.body["tools"][0]["function"]["name"], "arguments": json.dumps(wanted[len(done)])}
+        asked = {"id": f"call_{len(done)}", "type": "function", "function": function}
+        said = {"role": "assistant", "content": None, "tool_calls": [asked]}
     choice = {"index": 0, "message": said, "finish_reason": "stop"}
     usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
-    return 200, {
-        "id": "x",
-        "object": "chat.completion",
-        "created": 1,
-        "model": "m",
-        "choices": [choice],
-        "usage": usage,
-    }
+    told = {"id": "x", "object": "chat.completion", "created": 1, "model": "gpt-4o"}
+    return 200, {**told, "choices": [choice], "usage": usage}
 
 
 def _jira(call: Call) -> tuple[int, object]:

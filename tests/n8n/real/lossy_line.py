@@ -1,4 +1,4 @@
-"""A line to mailover that loses the first answer: the call is carried out, and the caller never hears of it."""
+"""A line to mailover that loses the first answers: the call is carried out, and the caller never hears of it."""
 
 import threading
 from collections.abc import Iterator
@@ -11,8 +11,9 @@ import requests
 class LossyLine:
     """Passes calls on; what came is kept."""
 
-    def __init__(self, target: str) -> None:
-        """`target` is mailover's base URL."""
+    def __init__(self, target: str, *, losing: int = 1) -> None:
+        """`target` is mailover's base URL; `losing` answers are lost."""
+        self.losing = losing
         self.keys: list[str | None] = []
         """The Idempotency-Key of each call."""
         self.target = target
@@ -38,7 +39,7 @@ class Handler(BaseHTTPRequestHandler):
         headers = {name: value for name, value in self.headers.items() if name.lower() not in {"host", "connection"}}
         answer = requests.put(self.line.target + self.path, data=body, headers=headers, timeout=30)
         self.line.keys.append(self.headers["Idempotency-Key"])
-        if len(self.line.keys) == 1:
+        if len(self.line.keys) <= self.line.losing:
             self.close_connection = True
             return
         self.send_response(answer.status_code)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import requests
-from n8n_world import EXAMPLES, World, example
+from n8n_world import EXAMPLES, World, document, example
 from running_n8n import until
 
 from mailover.demo.behaviour import Behaviour
@@ -108,16 +108,20 @@ def test_a_tenth_of_the_mail_keeps_the_backup_warm_while_it_is_healthy(mended: W
 @contextmanager
 def decided_by_n8n(world: World) -> Iterator[None]:
     """mailover judges postmark and leaves the decision to somebody else."""
-    usual = world.agent._document
-    changed = json.loads(json.dumps(usual))
-    changed["providers"]["postmark"]["shadow"] = True
-    for wanted in (changed, usual):
-        world.agent.configure(wanted)
+
+    def use(document: dict[str, Any], *, shadow: bool) -> None:
+        world.agent.configure(document)
         world.agent.signal(signal.SIGHUP)
-        shadow = wanted is changed
-        until(lambda s=shadow: world.call("GET", "/providers/postmark")["shadow"] is s, "the reload")
-        if shadow:
-            yield
+        until(lambda: world.call("GET", "/providers/postmark")["shadow"] is shadow, "the reload")
+
+    usual = document(world.providers, world.ca_file)
+    changed = document(world.providers, world.ca_file)
+    changed["providers"]["postmark"]["shadow"] = True
+    use(changed, shadow=True)
+    try:
+        yield
+    finally:
+        use(usual, shadow=False)
 
 
 def test_a_scheduled_check_pins_the_backup_and_tells_slack_once(mended: World) -> None:

@@ -5,7 +5,8 @@ import uuid
 from typing import Any
 
 import pytest
-from n8n_world import World
+from lossy_line import LossyLine
+from n8n_world import TOKEN, World
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -59,8 +60,25 @@ def agent(path: str) -> dict[str, Any]:
 def test_an_agent_pins_a_stream_with_what_the_model_chose(mended: World) -> None:
     path = str(uuid.uuid4())
     with mended.active(agent(path)):
-        told = mended.post_to(path, {"prompt": json.dumps({"provider": "sendgrid"})})
+        told = mended.post_to(path, {"prompt": json.dumps([{"provider": "sendgrid"}])})
         assert told.ok, told.text
+        assert "I called it 1 times" in told.text
         assert "an agent said so" in told.text
         pinned = mended.call("GET", "/streams/bulk")["pin"]
         assert (pinned["provider"], pinned["by"], pinned["reason"]) == ("sendgrid", "n8n", "an agent said so")
+
+
+def test_the_same_call_wished_twice_by_the_model_is_made_twice(mended: World) -> None:
+    """Two wishes in one run are no repeat of one: each has an Idempotency-Key of its own."""
+    path = str(uuid.uuid4())
+    with LossyLine(f"http://127.0.0.1:{mended.agent.port}", losing=0).serving() as line:
+        data = {"baseUrl": line.url, "apiToken": TOKEN}
+        usual = mended.credentials["Mailover API"]
+        mended.credentials["Mailover API"] = mended.n8n.add_credential("Watched", "mailoverApi", data)
+        try:
+            with mended.active(agent(path)):
+                told = mended.post_to(path, {"prompt": json.dumps([{"provider": "sendgrid"}] * 2)})
+        finally:
+            mended.credentials["Mailover API"] = usual
+    assert "I called it 2 times" in told.text, told.text
+    assert len(line.keys) == len(set(line.keys)) == 2

@@ -108,6 +108,15 @@ def test_other_events_replace_it(mended: World, active: dict[str, Any]) -> None:
     assert mended.subscriptions()[0]["id"] != before["id"]
 
 
+def test_a_failed_activation_says_what_is_wrong(mended: World) -> None:
+    wrong = {"baseUrl": f"http://127.0.0.1:{mended.agent.port}", "apiToken": "mlo_wrong"}
+    identity = mended.n8n.add_credential("Wrong", "mailoverApi", wrong)
+    added = mended.n8n.add_workflow(workflow(*PINNED), {"Mailover API": identity})
+    with pytest.raises(AssertionError, match="A valid token is needed"):
+        mended.n8n.activate(added)
+    assert mended.subscriptions() == []
+
+
 # -- what it believes -------------------------------------------------------------------------------------------------
 
 
