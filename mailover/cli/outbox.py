@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -56,7 +57,7 @@ def list_outbox(
     if json_:
         print_json({"streams": depths, "messages": found})
     else:
-        console().print(_depths(depths), "", *(_line(each) for each in found))
+        console().print(Group(_depths(depths), "", *(_line(each) for each in found)))
     late = any(each["queued"] and (each["oldest_age_seconds"] or 0) > _LATE and not each["paused"] for each in depths)
     raise SystemExit(UNHEALTHY if late or any(each["ambiguous"] for each in depths) else OK)
 
@@ -69,7 +70,7 @@ def list_outbox(
 def show(session: Session, message: str, json_: bool) -> None:
     """Show what became of MESSAGE, recipient by recipient."""
     found = session.api.get(f"/messages/{message}")
-    print_json(found) if json_ else console().print(*_story(found))
+    print_json(found) if json_ else console().print(Group(*_story(found)))
 
 
 @outbox.command()
