@@ -4,8 +4,8 @@ Waits for what really happens and claims nothing else.
 """
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from mailover.core.events import EventType
 from mailover.core.fleet import Flag
@@ -39,11 +39,18 @@ class Outcome:
     tally: Tally
     arrived: int
     """How many of the application's messages reached the customer."""
+    handed_over: int = 0
+    """Messages that the relay took."""
+    relayed: int = 0
+    """How many of these arrived."""
+    relayed_twice: int = 0
+    through: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
-        """Whether the flag went away from the broken provider and came back."""
-        return self.failed_over is not None and self.failed_back is not None
+        """Whether the flag went away from the broken provider and came back, and the relay lost nothing meanwhile."""
+        moved = self.failed_over is not None and self.failed_back is not None
+        return moved and self.relayed == self.handed_over
 
     def lines(self) -> list[str]:
         """The sum of it, for people."""
@@ -52,6 +59,7 @@ class Outcome:
             _moved("failed back", self.failed_back, self.healed, "it was healed"),
             f"the flag's epoch went from {self.first_epoch} to {self.last_epoch}; each step is one change of the flag",
             tell_tally(self.tally, self.arrived),
+            tell_relayed(self.handed_over, self.relayed, self.through, self.relayed_twice),
         ]
 
 
@@ -71,6 +79,8 @@ def play(scene: Scene, diary: Diary, pace: Pace, sleep: Callable[[float], None] 
     failed_back = diary.wait_for(EventType.FAILBACK_HAPPENED, after=healed, within=pace.patience, sleep=sleep)
     sleep(pace.closing)
     scene.application.stop()
+    scene.simple.stop()
+    wait_until_relayed(scene, pace.patience, sleep)
     return Outcome(
         first_epoch=epoch,
         last_epoch=flag_of(scene).epoch,
@@ -80,6 +90,10 @@ def play(scene: Scene, diary: Diary, pace: Pace, sleep: Callable[[float], None] 
         failed_back=failed_back,
         tally=scene.application.tally,
         arrived=scene.post.arrived,
+        handed_over=scene.simple.taken,
+        relayed=scene.post.relayed,
+        relayed_twice=scene.post.relayed_twice,
+        through=scene.post.through,
     )
 
 
@@ -95,6 +109,20 @@ def tell_tally(tally: Tally, arrived: int) -> str:
     if tally.detours:
         told += f"; {tally.detours} took a fallback before the flag had moved"
     return f"{told}; {tally.stuck} taken by nobody" if tally.stuck else told
+
+
+def tell_relayed(handed_over: int, relayed: int, through: Mapping[str, int], twice: int) -> str:
+    """What became of the messages that an application handed to the relay, in one line."""
+    shares = ", ".join(f"{count} through {name}" for name, count in through.items())
+    told = f"the relay took {handed_over} messages of an application that cannot read a flag; {relayed} arrived"
+    return f"{told} ({shares or 'none'}), {twice} of them twice" if twice else f"{told} ({shares or 'none'})"
+
+
+def wait_until_relayed(scene: Scene, within: float, sleep: Callable[[float], None]) -> None:
+    """Return when all that the relay took has arrived, or the time is up."""
+    until = time.monotonic() + within
+    while scene.post.relayed < scene.simple.taken and time.monotonic() < until:
+        sleep(0.1)
 
 
 def wait_until_probed(scene: Scene, within: float, sleep: Callable[[float], None]) -> None:

@@ -21,6 +21,7 @@ from mailover.demo.authority import shared_authority
 from mailover.demo.diary import Diary
 from mailover.demo.post import Post
 from mailover.demo.provider import Provider
+from mailover.demo.simple import SimpleApplication
 from mailover.errors import ConfigError
 from mailover.service import Service
 
@@ -39,6 +40,8 @@ class Scene:
     providers: Mapping[str, Provider]
     service: Service
     application: Application
+    simple: SimpleApplication
+    """The one that knows the relay and nothing else."""
     post: Post
     url: str
     moved: bool
@@ -60,10 +63,14 @@ def set_up(diary: Diary) -> Iterator[Scene]:
         application = Application(house.api.url, providers, shared_authority().client_context())
         stack.callback(application.stop)
         application.start()
+        simple = SimpleApplication(_HOST, house.relay.ports[0] if house.relay is not None else 0)
+        stack.callback(simple.stop)
+        simple.start()
         yield Scene(
             providers=providers,
             service=house.service,
             application=application,
+            simple=simple,
             post=post,
             url=house.api.url,
             moved=urlsplit(house.api.url).port != USUAL_PORT,
@@ -104,6 +111,7 @@ def document(directory: Path, providers: Mapping[str, Provider], *, sink_port: i
             "failback_after": "10s",
             "failback_max": "40s",
         },
+        "relay": {"listen": f"{_HOST}:0"},
         "round_trip": {
             "to": _PROBE_ADDRESS,
             "deadline": "5s",

@@ -15,7 +15,7 @@ from mailover.core.events import Severity
 from mailover.core.fleet import Flag, Mode
 from mailover.demo.behaviour import Behaviour
 from mailover.demo.diary import Diary, Entry
-from mailover.demo.play import flag_of, tell_tally
+from mailover.demo.play import flag_of, tell_relayed, tell_tally
 from mailover.demo.scene import Scene
 
 _BREAKER_STYLE = {
@@ -48,6 +48,8 @@ class Screen:
         self.say(f"The flag   curl -s {url}/v1/active-provider")
         for name, provider in self._scene.providers.items():
             self.say(f"{name:<10} smtp://{provider.host}:{provider.port} (STARTTLS and AUTH, a fake on this machine)")
+        relay = self._scene.simple
+        self.say(f"The relay  smtp://{relay.host}:{relay.port} (hand over mail here; no login, this machine only)")
         self.say("")
 
     def say(self, text: str) -> None:
@@ -83,8 +85,13 @@ class Screen:
             self.table(),
             Panel(_flag_text(flag), title=f"the flag of {flag.stream}", title_align="left"),
             Text(f" {tell_tally(self._scene.application.tally, self._scene.post.arrived)}"),
+            Text(f" {self._relayed()}"),
             Panel(Group(*latest), title=f"what happened, {self._diary.seconds:.0f} s", title_align="left"),
         )
+
+    def _relayed(self) -> str:
+        scene = self._scene
+        return tell_relayed(scene.simple.taken, scene.post.relayed, scene.post.through, scene.post.relayed_twice)
 
     def table(self) -> Table:
         """Every provider: what it does, and what the agent makes of it."""

@@ -89,6 +89,8 @@ class Running:
         )
         self._resolver = Resolver(nameservers=[str(server) for server in settings.resolver.nameservers])
         self._pools: dict[str, Pool] = {}
+        self._metered: Collection[str] = ()
+        """Providers that a rule about amounts may ask for."""
         self._outcomes = Outcomes(ground.service.hear, now)
         self._quota = Quota(self._writer, now)
         self._carrier = Carrier(
@@ -281,6 +283,10 @@ class Running:
         for name, account in wanted.items():
             if name not in self._pools:
                 self._pools[name] = Pool(account, self._resolver)
+        warm = any(stream.warm_share for stream in self._settings.streams.values())
+        self._metered = {
+            name for name, each in self._settings.providers.items() if warm or each.daily_quota is not None
+        }
         self._quota.use({name: each.quota_resets for name, each in self._settings.providers.items()})
 
     def _means(self) -> Means:
@@ -307,16 +313,16 @@ class Running:
         return route(snapshot.fleet, snapshot.policy, letter, self._service.clock.now(), self._spent())
 
     def _spent(self) -> Mapping[str, Spent]:
-        """What each provider was given lately; also asked from other threads."""
+        """What each provider was given lately, as far as a route may ask for it; also asked from other threads."""
         now = time.monotonic()
-        return {
-            name: Spent(
-                today=self._quota.today(name),
-                most=self._quota.most(name),
-                closed_to_us=pool.standing.closed_for(now) > 0,
-            )
-            for name, pool in tuple(self._pools.items())
-        }
+        spent: dict[str, Spent] = {}
+        for name, pool in tuple(self._pools.items()):
+            closed = pool.standing.closed_for(now) > 0
+            if name in self._metered:
+                spent[name] = Spent(today=self._quota.today(name), most=self._quota.most(name), closed_to_us=closed)
+            elif closed:
+                spent[name] = Spent(closed_to_us=True)
+        return spent
 
     def _dress(self, mail: Mail, provider: str, content: bytes) -> tuple[str, bytes]:
         identity = self._terms(mail.stream).identities.get(provider)

@@ -12,6 +12,7 @@ from mailover.smtp.capabilities import Capabilities
 from mailover.smtp.commands import AddressError, Command, Verb, body, command, mail_from, needs_utf8, rcpt_to
 from mailover.smtp.endpoint import Envelope
 from mailover.smtp.protocol import Answer, Meaning, State
+from mailover.smtp.replies import ProtocolError
 from mailover.smtp.transcript import RecipientResult
 from mailover.smtp.wire import Wire, in_groups
 
@@ -99,7 +100,9 @@ class Delivery:
 
     async def _answer(self, verb: Verb) -> None:
         stage = _STAGES[verb]
-        answer = await self._wire.at(stage, self._wire.hear(stage))
+        answer = self._heard_already(stage)
+        if answer is None:
+            answer = await self._wire.at(stage, self._wire.hear(stage))
         refused = answer.meaning is Meaning.NO
         if verb is Verb.RCPT:
             self._note_recipient(answer)
@@ -111,6 +114,14 @@ class Delivery:
             await self._rest()
             raise SessionError(self._wire.failure(stage, NegativeReplyError(answer.reply)))
         self._wire.record.succeeded(stage)
+
+    def _heard_already(self, stage: Stage) -> Answer | None:
+        """In a group the answers mostly come together."""
+        try:
+            return self._wire.heard_already(stage)
+        except ProtocolError as error:
+            self._wire.close()
+            raise SessionError(self._wire.failure(stage, error)) from None
 
     def _note_recipient(self, answer: Answer) -> None:
         record = self._wire.record

@@ -85,6 +85,13 @@ class Wire:
         self.record.heard(stage, answer.reply)
         return answer
 
+    def heard_already(self, stage: Stage) -> Answer | None:
+        """The next answer if it came together with the one before: then nobody waits. Raises ProtocolError."""
+        answer = self.dialogue.next_answer()
+        if answer is not None:
+            self.record.heard(stage, answer.reply)
+        return answer
+
     async def ask(self, stage: Stage, *commands: Command) -> Answer:
         """Say something and hear its (last) answer. Raises NegativeReplyError for a no."""
         await self.say(*commands)

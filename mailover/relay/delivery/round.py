@@ -53,7 +53,8 @@ class Round:
         self._ours = ours
         self._free = free
         self._unanswered: asyncio.TimerHandle | None = None
-        self._expires_at = retry.expires_at(leased.mail.accepted_at, leased.mail.deadline_at)
+        expires_in = retry.expires_at(leased.mail.accepted_at, leased.mail.deadline_at) - means.now()
+        self._expires_at = time.monotonic() + expires_in.total_seconds()
         self._copies = Copies(leased.mail, means.terms(leased.mail.stream), means.now, means.dice)
         self._busy: list[float] = []
         self.fruitless = False
@@ -149,7 +150,7 @@ class Round:
 
     @property
     def _expired(self) -> bool:
-        return self._means.now() >= self._expires_at
+        return time.monotonic() >= self._expires_at
 
     # -- one provider -------------------------------------------------------------------------------------------------
 
