@@ -16,7 +16,6 @@ TAGS = [
 TAG_OF = {
     "active": "flag",
     "mailbox": "reports",
-    "feedback": "reports",
     "events": "logs",
     "failovers": "logs",
     "observations": "logs",
