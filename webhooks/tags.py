@@ -23,7 +23,6 @@ TAG_OF = {
     "subscriptions": "webhooks",
     "health": "operation",
     "metrics": "operation",
-    "feedback": "mail",
     "hooks": "webhooks",
     "messages": "mail",
     "outbox": "mail",
