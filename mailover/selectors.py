@@ -46,6 +46,11 @@ def installed(name: str) -> Selector:
     raise LookupError(f"no installed package has an entry point {name!r} in the group {GROUP}")
 
 
+def known() -> frozenset[str]:
+    """The names of all that are installed."""
+    return frozenset(found.name for found in entry_points(group=GROUP))
+
+
 class Selectors:
     """All plug-ins that streams name. Thread-safe; nothing here ever raises for what a plug-in does."""
 

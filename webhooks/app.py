@@ -45,6 +45,7 @@ from webhooks import (
     subscriptions,
 )
 from webhooks.adapters import nginx, ofrep, ofrep_flask
+from webhooks.adapters.ofrep_known import Known
 from webhooks.adapters.ofrep_stream import Refetches
 from webhooks.answers import problem
 from webhooks.auth import Caller, Gate, scope_of
@@ -159,6 +160,7 @@ def create_app(
         feedback=FeedbackInlet(service, feedback, fetch),
         adapters=adapters,
         refetches=Refetches(service),
+        known=Known(),
     )
     app.extensions[metrics.EXTENSION] = registry
     app.before_request(_admit)

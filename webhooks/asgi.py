@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from webhooks.answers import Answer, problem
 from webhooks.bodies import limit_of
+from webhooks.waiting import WaitingRoom
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -46,25 +47,50 @@ class Ear:
         return True
 
 
-@asynccontextmanager
-async def listening(receive: Receive, *sources: Bells) -> AsyncIterator[Ear]:
-    """An ear at all of these, until the block is left."""
-    loop = asyncio.get_running_loop()
-    gone = loop.create_task(gone_away(receive))
-    ear = Ear(gone)
+class Ears:
+    """All streams that wait for the same news: one ring wakes them together, in the loop that they all live in."""
 
-    def ring() -> None:
-        call_soon(loop, ear.rung.set)
+    def __init__(self, source: Bells, room: WaitingRoom) -> None:
+        """`room` is rung too, and wakes them when it closes."""
+        self._source = source
+        self._room = room
+        self._ears: set[Ear] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
 
-    gone.add_done_callback(lambda _task: ear.rung.set())
-    for source in sources:
-        source.hang(ring)
-    try:
-        yield ear
-    finally:
-        for source in sources:
-            source.take_down(ring)
-        gone.cancel()
+    @asynccontextmanager
+    async def listening(self, receive: Receive) -> AsyncIterator[Ear]:
+        """An ear, until the block is left."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._loop = loop
+            self._source.hang(self._rung)
+            self._room.hang(self._room_rung)
+        gone = loop.create_task(gone_away(receive))
+        ear = Ear(gone)
+        gone.add_done_callback(lambda _task: ear.rung.set())
+        self._ears.add(ear)
+        try:
+            yield ear
+        finally:
+            self._ears.discard(ear)
+            gone.cancel()
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._source.take_down(self._rung)
+        self._room.take_down(self._room_rung)
+
+    def _room_rung(self) -> None:
+        if self._room.closing:
+            self._rung()
+
+    def _rung(self) -> None:
+        assert self._loop is not None  # noqa: S101 - the bells were hung up with a loop
+        call_soon(self._loop, self._wake)
+
+    def _wake(self) -> None:
+        for ear in self._ears:
+            ear.rung.set()
 
 
 def call_soon(loop: asyncio.AbstractEventLoop, wake: Callable[[], None]) -> None:

@@ -1,9 +1,20 @@
 """The shapes of what callers send. Closed and strict: whatever does not fit is refused, never guessed at."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    RootModel,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+)
 
+from mailover.config.fields import one_header
 from mailover.core.events import EventType, Severity
 from mailover.core.observations import ProbeKind, Stage
 
@@ -169,6 +180,10 @@ class Arrival(Asked):
     headers: dict[str, Annotated[str, StringConstraints(strict=True, max_length=8000)]] = Field(default_factory=dict)
 
 
+class ProviderWords(RootModel[dict[str, Any] | list[dict[str, Any]]]):
+    """What a provider tells of sent mail, in its own form."""
+
+
 class SubscriptionFilter(Asked):
     """What a receiver wants to hear of; a part left out admits everything."""
 
@@ -185,6 +200,9 @@ class SubscriptionRequest(Asked):
     filter: SubscriptionFilter = Field(default_factory=SubscriptionFilter)
     secret: Annotated[str, StringConstraints(strict=True, pattern=_WHSEC)] | None = Field(
         None, description='"whsec_" and base64 of 24 to 64 bytes; made and told once when left out.'
+    )
+    header: Annotated[str, StringConstraints(strict=True, max_length=1000), AfterValidator(one_header)] | None = Field(
+        None, description='For a receiver that cannot verify signatures: "Name: value", sent with each request.'
     )
     once: StrictBool = Field(False, description="End with the first delivery.")
     expires: AwareDatetime | None = None

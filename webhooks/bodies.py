@@ -71,13 +71,7 @@ def limit_of(method: str, path: str) -> int:
 def parse_object(sent: bytes) -> dict[str, Any]:
     """The JSON object in `sent`. Raises BadRequest, also for NaN, huge numbers, a key twice, unstorable text."""
     try:
-        value = json.loads(
-            sent.decode(),
-            object_pairs_hook=_unique,
-            parse_int=_whole,
-            parse_float=_finite,
-            parse_constant=_no_constant,
-        )
+        value = _DECODER.decode(sent.decode())
     except RecursionError:
         raise BadRequest("The body is nested too deeply.") from None
     except ValueError as error:
@@ -117,6 +111,11 @@ def _no_constant(_word: str) -> Never:
     raise _RefusedJsonError("NaN and Infinity are not JSON")
 
 
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_int=_whole, parse_float=_finite, parse_constant=_no_constant
+)
+
+
 def _check_text(value: object) -> None:
     """No lone surrogate and no NUL anywhere: neither can be written to a database."""
     left = [value]
@@ -127,5 +126,9 @@ def _check_text(value: object) -> None:
             left.extend(item.values())
         elif isinstance(item, list):
             left.extend(item)
-        elif isinstance(item, str) and ("\0" in item or any("\ud800" <= char <= "\udfff" for char in item)):
+        elif isinstance(item, str) and ("\0" in item or _surrogate(item)):
             raise BadRequest("The body has text that is no text.")
+
+
+def _surrogate(text: str) -> bool:
+    return not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text)

@@ -13,6 +13,7 @@ from mailover.config.outlets import Scope
 from mailover.core.events import EventType
 from webhooks import slack
 from webhooks.answers import JSON_TYPE
+from webhooks.asked import ProviderWords
 from webhooks.auth import scope_of
 from webhooks.event_schemas import EventBody
 from webhooks.examples import EXAMPLES
@@ -66,6 +67,7 @@ _MESSAGE_TYPES = {
     JSON_TYPE: {"schema": {"$ref": "#/components/schemas/MessageRequest"}},
     MESSAGE_TYPE: {"schema": {"type": "string", "description": "RFC 5322 bytes; the query may give the envelope."}},
 }
+_PROVIDER_WORDS = {JSON_TYPE: {"schema": {"$ref": "#/components/schemas/ProviderWords"}}}
 _REPEAT = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -88,7 +90,7 @@ def install(app: OpenAPI) -> None:
 
 def _completed(document: dict[str, Any], names: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     schemas = document["components"]["schemas"]
-    for model in (EventBody, MessageRequest, Problem):
+    for model in (EventBody, MessageRequest, Problem, ProviderWords):
         shape = model.model_json_schema(ref_template=OPENAPI3_REF_TEMPLATE, mode="serialization")
         schemas.update(shape.pop("$defs", {}))
         schemas[model.__name__] = shape
@@ -164,7 +166,7 @@ def _complete_signed(operation: dict[str, Any]) -> None:
 def _complete_feedback(operation: dict[str, Any]) -> None:
     """What providers call: no token, but a proof of each one's own; JSON in each one's own form."""
     operation["security"] = []
-    operation["requestBody"] = {"required": True, "content": {JSON_TYPE: {"schema": {}}}}
+    operation["requestBody"] = {"required": True, "content": _PROVIDER_WORDS}
     operation["responses"].pop("422", None)
     for status in ("400", "401", "411", "413", "429", "500", "503"):
         operation["responses"][status] = _refused(status)

@@ -11,11 +11,12 @@ from urllib.parse import parse_qs
 from a2wsgi import WSGIMiddleware
 from pydantic import ValidationError
 
-from webhooks.adapters import ofrep, ofrep_edge
+from webhooks.adapters.ofrep_edge import OfrepEdge
 from webhooks.answers import Answer, problem
 from webhooks.app import Application
 from webhooks.asgi import (
     Ear,
+    Ears,
     Message,
     Receive,
     Scope,
@@ -23,7 +24,6 @@ from webhooks.asgi import (
     call_soon,
     gone_away,
     headers_of,
-    listening,
     read_body,
     send_answer,
     send_end,
@@ -59,17 +59,17 @@ class Edge:
         self._flask: Any = WSGIMiddleware(cast(Any, app), workers=_WORKERS)
         self._parked: dict[asyncio.Timeout, Wait] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._event_ears = Ears(self.parts.feed, self.parts.room)
+        self._ofrep = OfrepEdge(self.parts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         if scope["type"] != "http":
             return
         headers = headers_of(scope)
-        settings = self.parts.adapters().ofrep if scope["path"].startswith(ofrep.ROOT) else None
-        if settings is not None:
-            query = scope["query_string"].decode("latin-1")
-            call = ofrep.Call(method=scope["method"], path=scope["path"], query=query, headers=headers)
-            await ofrep_edge.serve(self.parts, settings, call, scope, receive, send)
+        ofrep = self._ofrep.settings_for(scope["path"])
+        if ofrep is not None:
+            await self._ofrep.serve(ofrep, headers, scope, receive, send)
             return
         admitted = self.parts.gate.admit(scope["method"], scope["path"], headers)
         if not isinstance(admitted, Caller):
@@ -89,6 +89,8 @@ class Edge:
         """Let go of the threads that run the Flask application, and of the parts."""
         self.parts.close()
         self.parts.room.take_down(self._rung)
+        self._event_ears.close()
+        self._ofrep.close()
         self._flask.executor.shutdown(wait=False, cancel_futures=True)
 
     # -- the flag -------------------------------------------------------------------------------------------------
@@ -161,7 +163,7 @@ class Edge:
             await send_answer(send, problem(503, "No seat is free.", headers=[("Retry-After", "5")]))
             return
         try:
-            async with listening(receive, feed, room) as ear:
+            async with self._event_ears.listening(receive) as ear:
                 await send_head(send, 200, STREAM_HEADERS)
                 choice = Choice(types=frozenset(query.type), provider=query.provider, stream=query.stream)
                 place = feed.join(headers.get("last-event-id") or query.after)

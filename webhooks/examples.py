@@ -78,6 +78,7 @@ _SUBSCRIPTION = {
     "url": "https://n8n.example.com/webhook/7c1f",
     "events": ["failover.happened", "failback.happened"],
     "filter": {"streams": ["transactional"], "providers": [], "severity": None},
+    "header": None,
     "once": False,
     "expires": None,
     "created": _NOON,
@@ -126,6 +127,7 @@ EXAMPLES: Mapping[str, Any] = {
     "PinRequest": {"provider": "sendgrid", "minutes": 60, "reason": "postmark announced maintenance"},
     "Until": {"minutes": 60},
     "Arrival": {"nonce": "k3v9q2", "folder": "INBOX", "headers": {"Subject": "mailover probe"}},
+    "ProviderWords": {"RecordType": "Bounce", "Type": "HardBounce", "ID": 42, "Email": "john@example.com"},
     "SubscriptionRequest": {
         "url": "https://n8n.example.com/webhook/7c1f",
         "events": ["failover.happened", "failback.happened"],

@@ -10,6 +10,7 @@ from mailover.config.adapters import AdaptersSettings
 from mailover.service import Service
 from mailover.storage.roster import Roster
 from mailover.storage.store import Store
+from webhooks.adapters.ofrep_known import Known
 from webhooks.adapters.ofrep_stream import Refetches
 from webhooks.answers import Answer
 from webhooks.auth import Caller, Gate
@@ -53,6 +54,8 @@ class Parts:
     """Which adapters there are at this moment."""
     refetches: Refetches
     """Tells OpenFeature's clients of changes."""
+    known: Known
+    """What they were answered."""
 
     @property
     def store(self) -> Store:

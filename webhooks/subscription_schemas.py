@@ -24,6 +24,7 @@ class SubscriptionBody(Told):
     url: str
     events: list[EventType] = Field(description="None listed means all.")
     filter: FilterBody
+    header: str | None = Field(description="The name of its fixed header; the value is told to nobody.")
     once: bool
     expires: Instant | None
     created: Instant | None

@@ -50,6 +50,7 @@ def subscribe(body: SubscriptionRequest) -> tuple[dict[str, object], HTTPStatus]
     terms = Terms(
         url=body.url,
         interest=_interest(here, body),
+        header=body.header or "",
         once=body.once,
         expires_at=min(body.expires, latest) if body.expires is not None else None,
         by=caller().name,
@@ -136,6 +137,7 @@ def _body(here: Parts, hook: Hook, backlogs: dict[str, Backlog]) -> dict[str, ob
             "providers": list(hook.interest.providers),
             "severity": str(hook.interest.severity) if hook.interest.severity is not None else None,
         },
+        "header": hook.header.reveal().partition(":")[0] if hook.header is not None else None,
         "once": hook.once,
         "expires": _instant(hook.expires_at),
         "created": _instant(hook.created_at),

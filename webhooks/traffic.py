@@ -38,8 +38,10 @@ class Traffic:
         self.count(self._route(method, path), code)
 
     def _route(self, method: str, path: str) -> str:
-        if path.startswith(_FLAG) and "/" not in path[len(_FLAG) + 1 :]:
-            return _FLAG if path == _FLAG else _FLAG_OF_A_STREAM
+        if path == _FLAG:
+            return _FLAG
+        if path.startswith(f"{_FLAG}/") and "/" not in path[len(_FLAG) + 1 :]:
+            return _FLAG_OF_A_STREAM
         if self._adapter is None:
             self._adapter = self._app.url_map.bind("")
         try:

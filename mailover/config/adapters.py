@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from mailover.config.fields import (
     Address,
@@ -183,6 +183,13 @@ class DnsUpdateSettings(Table):
     """The TSIG key (hmac-sha256), in base64."""
     key_file: Path | None = None
     """File that holds the key."""
+
+    @field_validator("name")
+    @classmethod
+    def _is_inside(cls, name: str, info: ValidationInfo) -> str:
+        if "domain" in info.data and not name.endswith(f".{info.data['domain']}"):
+            raise ValueError("must be inside domain, which is all that the key may change")
+        return name
 
 
 class HookSettings(Table):

@@ -219,12 +219,18 @@ def _signing_secret(secret: Secret) -> Secret:
     return secret
 
 
-def _header(secret: Secret) -> Secret:
-    name, _, value = secret.reveal().partition(":")
+def one_header(text: str) -> str:
+    """A header that a receiver of webhooks may want, "Name: value". Raises ValueError, which does not repeat it."""
+    name, _, value = text.partition(":")
     if not _HEADER.fullmatch(name) or not value.strip() or not value.isprintable() or not value.isascii():
         raise ValueError('must be one header, such as "X-Token: abc"')
     if name.lower() in _OUR_HEADERS or name.lower().startswith("webhook-"):
         raise ValueError("is a header that mailover sets itself")
+    return text
+
+
+def _header(secret: Secret) -> Secret:
+    one_header(secret.reveal())
     return secret
 
 

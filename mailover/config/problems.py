@@ -17,6 +17,8 @@ _MISSING = {
     "providers": "list at least one provider",
     "to": "give the address of a mailbox that you can look into",
     "url": "give the address that events are posted to",
+    "directory": "give a directory that exists",
+    "command": 'give a program with its arguments, such as ["/usr/sbin/postfix", "reload"]',
     "domains": "list at least one domain",
     "host": "give host, or a preset that knows it",
     "scopes": 'give a list such as ["read", "report"]',

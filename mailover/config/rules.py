@@ -18,6 +18,7 @@ def broken_rules(values: Table) -> Iterator[Problem]:
     yield from _unknown_providers(values)
     yield from _empty_regions(values)
     yield from _unknown_in_dns(values)
+    yield from _unknown_in_adapters(values)
     yield from _several_defaults(values)
     yield from _open_without_tokens(values)
     yield from _open_relay(values)
@@ -61,6 +62,23 @@ def _unknown_in_dns(values: Table) -> Iterator[Problem]:
     for name in _table(_table(values.get("dns")).get("providers")):
         if known and name not in known:
             yield Problem(path=("dns", "providers", name), says=f"no such provider; {did_you_mean(name, known)}")
+
+
+def _unknown_in_adapters(values: Table) -> Iterator[Problem]:
+    """A name that nothing has would be waited for in silence."""
+    streams, providers = _table(values.get("streams")), _table(values.get("providers"))
+    adapters = _table(values.get("adapters"))
+    stream = _table(adapters.get("dns_update")).get("stream")
+    named: list[tuple[KeyPath, str, list[Any], Table]] = [
+        (("adapters", "dns_update", "stream"), "stream", [stream] if stream is not None else [], streams)
+    ]
+    for name, hook in _table(adapters.get("hooks")).items():
+        for key, kind, known in (("streams", "stream", streams), ("providers", "provider", providers)):
+            named.append((("adapters", "hooks", name, key), kind, _list(_table(hook).get(key)), known))
+    for path, kind, listed, known in named:
+        for each in listed:
+            if known and isinstance(each, str) and each not in known:
+                yield Problem(path=path, says=f'no {kind} "{each}"; {did_you_mean(each, known)}')
 
 
 def _several_defaults(values: Table) -> Iterator[Problem]:

@@ -21,6 +21,7 @@ from mailover.config.shape import keys, secret_keys, tables
 from mailover.core.providers import StreamMode
 from mailover.core.sentences import listed
 from mailover.secrets import HIDDEN, Secret
+from mailover.selectors import known
 
 _OTHERS_MAY_READ = 0o077
 
@@ -63,6 +64,10 @@ def _unused(settings: Settings) -> Iterator[str]:
             yield f"streams.{name}: has one provider, so there is nothing to fail over to"
         if stream.weights and stream.mode is not StreamMode.BALANCE:
             yield f'streams.{name}.weights: are used only with mode = "balance"'
+    missing = {s.selector for s in settings.streams.values() if s.selector} - known()
+    for name, stream in settings.streams.items():
+        if stream.selector in missing:
+            yield f"streams.{name}.selector: no installed package has it, so the built-in order is used"
     if all(stream.postpone for stream in settings.streams.values()):
         yield "streams: all of them postpone, so none ever waits for another"
 
@@ -73,6 +78,10 @@ def _unsafe(settings: Settings) -> Iterator[str]:
     for name, provider in settings.providers.items():
         if provider.allow_plaintext:
             yield f"providers.{name}.allow_plaintext: the password may cross the network without encryption"
+    adapters = settings.adapters
+    for name, adapter in (("socketmap", adapters.socketmap), ("haproxy", adapters.haproxy)):
+        if adapter is not None and not adapter.listen.loopback:
+            yield f"adapters.{name}.listen: others than this machine may ask, and no login is asked for"
 
 
 def _alike(settings: Settings) -> Iterator[str]:

@@ -7,9 +7,8 @@ import asyncio
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -17,6 +16,7 @@ from typing import Any, TypeVar
 from mailover.clock import Clock
 from mailover.core.mail import Leased, Mail, Settlement, Suppression
 from mailover.errors import StorageError
+from mailover.relay.wishes import Ask, Lease, Put, Settle, Use, Wish, summed
 from mailover.storage.mail import MailQueue
 
 _log = logging.getLogger("mailover.relay")
@@ -34,44 +34,7 @@ _PAUSE = 1.0
 _HASTEN_STEP = 500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Wish:
-    """What somebody waits for."""
-
-    answer: "asyncio.Future[Any]"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Put(_Wish):
-    mail: Mail
-    content: bytes = field(repr=False)
-    digest: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Settle(_Wish):
-    settlement: Settlement
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Use(_Wish):
-    day: date
-    counts: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Ask(_Wish):
-    """Anything else: a transaction of its own."""
-
-    act: Callable[[], Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Lease(_Ask):
-    """Its result is held by us, even when nobody waits for it any more."""
-
-
-_Outcome = tuple[_Wish, Any, Exception | None]
+_Outcome = tuple[Wish, Any, Exception | None]
 """A wish with its result, or its error."""
 
 
@@ -87,12 +50,12 @@ class QueueWriter:
         self._lease = lease
         self._clock = clock
         self._most_waiting = most_waiting
-        self._wishes: SimpleQueue[_Wish | None] = SimpleQueue()
+        self._wishes: SimpleQueue[Wish | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting = 0
         self._at_the_door: deque[asyncio.Future[None]] = deque()
-        self._owed: list[_Settle | _Use] = []
+        self._owed: list[Settle | Use] = []
         """What was sent and could not be written; the writer thread's own."""
 
     def start(self) -> None:
@@ -117,16 +80,16 @@ class QueueWriter:
         the caller goes away before that, the mail is kept all the same, and given back to be leased.
         """
         await self._room(len(content))
-        kept: str = await self._wish(lambda answer: _Put(answer=answer, mail=mail, content=content, digest=digest))
+        kept: str = await self._wish(lambda answer: Put(answer=answer, mail=mail, content=content, digest=digest))
         return kept
 
     async def settle(self, settlement: Settlement) -> None:
         """Write what became of a mail. After a StorageError it is owed, and written first once it can be."""
-        await self._wish(lambda answer: _Settle(answer=answer, settlement=settlement))
+        await self._wish(lambda answer: Settle(answer=answer, settlement=settlement))
 
     async def use(self, day: date, counts: Mapping[str, int]) -> None:
         """Add to what providers took on that day; owed as a settlement is."""
-        await self._wish(lambda answer: _Use(answer=answer, day=day, counts=counts))
+        await self._wish(lambda answer: Use(answer=answer, day=day, counts=counts))
 
     # -- each by itself -------------------------------------------------------------------------------------------
 
@@ -140,7 +103,7 @@ class QueueWriter:
                 holder=self.holder, now=now, until=until, limit=limit, most_bytes=most_bytes, without=without
             )
 
-        leased: tuple[Leased, ...] = await self._wish(lambda answer: _Lease(answer=answer, act=take))
+        leased: tuple[Leased, ...] = await self._wish(lambda answer: Lease(answer=answer, act=take))
         return leased
 
     async def renew(self, ids: Collection[str]) -> frozenset[str]:
@@ -170,12 +133,12 @@ class QueueWriter:
 
     async def ask(self, act: Callable[[], _T]) -> _T:
         """The result of anything else that the queue does, in the writer's thread."""
-        found: _T = await self._wish(lambda answer: _Ask(answer=answer, act=act))
+        found: _T = await self._wish(lambda answer: Ask(answer=answer, act=act))
         return found
 
     # -- in the event loop ----------------------------------------------------------------------------------------
 
-    async def _wish(self, made: "Callable[[asyncio.Future[Any]], _Wish]") -> Any:
+    async def _wish(self, made: "Callable[[asyncio.Future[Any]], Wish]") -> Any:
         loop = self._open()
         answer: asyncio.Future[Any] = loop.create_future()
         self._wishes.put(made(answer))
@@ -197,7 +160,7 @@ class QueueWriter:
 
     def _answer(self, outcomes: Sequence[_Outcome]) -> None:
         for wish, result, error in outcomes:
-            if isinstance(wish, _Put):
+            if isinstance(wish, Put):
                 self._waiting -= len(wish.content)
             if wish.answer.done():
                 self._give_back(wish, result)
@@ -210,16 +173,16 @@ class QueueWriter:
             if not turn.done():
                 turn.set_result(None)
 
-    def _give_back(self, wish: _Wish, result: Any) -> None:
+    def _give_back(self, wish: Wish, result: Any) -> None:
         """Nobody waits for it any more: what is held because of it is free again."""
         ids: list[str] = []
-        if isinstance(wish, _Put) and result == wish.mail.id:
+        if isinstance(wish, Put) and result == wish.mail.id:
             ids = [wish.mail.id]
-        elif isinstance(wish, _Lease) and result is not None:
+        elif isinstance(wish, Lease) and result is not None:
             ids = [each.mail.id for each in result]
         for mail_id in ids:
             untried = Settlement(mail=mail_id, counted=False)
-            self._wishes.put(_Settle(answer=self._open().create_future(), settlement=untried))
+            self._wishes.put(Settle(answer=self._open().create_future(), settlement=untried))
 
     # -- in the writer's thread -----------------------------------------------------------------------------------
 
@@ -228,8 +191,8 @@ class QueueWriter:
         while goes_on:
             wishes, goes_on = self._take()
             self._pay()
-            outcomes = self._write([wish for wish in wishes if not isinstance(wish, _Ask)])
-            outcomes += [_asked(wish) for wish in wishes if isinstance(wish, _Ask)]
+            outcomes = self._write([wish for wish in wishes if not isinstance(wish, Ask)])
+            outcomes += [_asked(wish) for wish in wishes if isinstance(wish, Ask)]
             self._tell(outcomes)
         try:
             self.queue.release(holder=self.holder)
@@ -238,15 +201,15 @@ class QueueWriter:
         if self._owed:
             _log.critical("what became of %d mails could not be written: they may be sent again", len(self._owed))
 
-    def _take(self) -> tuple[list[_Wish], bool]:
+    def _take(self) -> tuple[list[Wish], bool]:
         """Everything that was wished by now, in order, as far as it fits; and whether more will come."""
-        taken: list[_Wish] = []
+        taken: list[Wish] = []
         size = 0
         try:
             wish = self._wishes.get(timeout=_PAUSE if self._owed else None)
             while wish is not None:
                 taken.append(wish)
-                size += len(wish.content) if isinstance(wish, _Put) else 0
+                size += len(wish.content) if isinstance(wish, Put) else 0
                 if len(taken) >= _MOST_AT_ONCE or size >= _MOST_BYTES_AT_ONCE:
                     return taken, True
                 wish = self._wishes.get_nowait()
@@ -263,7 +226,7 @@ class QueueWriter:
                 return
             self._owed = []
 
-    def _write(self, wishes: Sequence[_Wish]) -> list[_Outcome]:
+    def _write(self, wishes: Sequence[Wish]) -> list[_Outcome]:
         """All in one transaction; where that fails, each mail alone, so that a bad one takes nobody with it."""
         if not wishes:
             return []
@@ -274,13 +237,13 @@ class QueueWriter:
                 return self._failed(wishes, error)
         return self._write_apart(wishes)
 
-    def _write_apart(self, wishes: Sequence[_Wish]) -> list[_Outcome]:
+    def _write_apart(self, wishes: Sequence[Wish]) -> list[_Outcome]:
         """What was sent comes first: it frees room, and to lose it would be to send twice."""
-        outcomes = self._write_or_fail([wish for wish in wishes if not isinstance(wish, _Put)])
+        outcomes = self._write_or_fail([wish for wish in wishes if not isinstance(wish, Put)])
         failures = 0
         error: Exception | None = None
         for wish in wishes:
-            if not isinstance(wish, _Put):
+            if not isinstance(wish, Put):
                 continue
             if error is not None and failures >= _HOPELESS:
                 outcomes.append((wish, None, error))
@@ -291,7 +254,7 @@ class QueueWriter:
             outcomes.append(outcome)
         return outcomes
 
-    def _write_or_fail(self, wishes: Sequence[_Wish]) -> list[_Outcome]:
+    def _write_or_fail(self, wishes: Sequence[Wish]) -> list[_Outcome]:
         if not wishes:
             return []
         try:
@@ -299,18 +262,18 @@ class QueueWriter:
         except StorageError as error:
             return self._failed(wishes, error)
 
-    def _failed(self, wishes: Sequence[_Wish], error: StorageError) -> list[_Outcome]:
-        self._owed += [wish for wish in wishes if isinstance(wish, _Settle | _Use)]
+    def _failed(self, wishes: Sequence[Wish], error: StorageError) -> list[_Outcome]:
+        self._owed += [wish for wish in wishes if isinstance(wish, Settle | Use)]
         return [(wish, None, error) for wish in wishes]
 
-    def _commit(self, wishes: Sequence[_Wish]) -> list[_Outcome]:
+    def _commit(self, wishes: Sequence[Wish]) -> list[_Outcome]:
         now = self._clock.now()
-        puts = [wish for wish in wishes if isinstance(wish, _Put)]
+        puts = [wish for wish in wishes if isinstance(wish, Put)]
         try:
             ids = self.queue.commit(
                 puts=[(wish.mail, wish.content, wish.digest) for wish in puts],
-                settlements=[wish.settlement for wish in wishes if isinstance(wish, _Settle)],
-                uses=_summed(wish for wish in wishes if isinstance(wish, _Use)),
+                settlements=[wish.settlement for wish in wishes if isinstance(wish, Settle)],
+                uses=summed(wish for wish in wishes if isinstance(wish, Use)),
                 holder=self.holder,
                 now=now,
                 until=now + self._lease,
@@ -320,7 +283,7 @@ class QueueWriter:
         except Exception as error:  # whatever it was, the thread lives on
             raise StorageError(f"the queue could not be written: {type(error).__name__}: {error}") from error
         kept = iter(ids)
-        return [(wish, next(kept) if isinstance(wish, _Put) else None, None) for wish in wishes]
+        return [(wish, next(kept) if isinstance(wish, Put) else None, None) for wish in wishes]
 
     def _tell(self, outcomes: Sequence[_Outcome]) -> None:
         if outcomes and self._loop is not None:
@@ -328,17 +291,8 @@ class QueueWriter:
                 self._loop.call_soon_threadsafe(self._answer, outcomes)
 
 
-def _asked(wish: _Ask) -> _Outcome:
+def _asked(wish: Ask) -> _Outcome:
     try:
         return wish, wish.act(), None
     except Exception as error:  # noqa: BLE001 - it is whose wish it was who knows what may be raised
         return wish, None, error
-
-
-def _summed(uses: Iterable[_Use]) -> Mapping[date, Mapping[str, int]]:
-    days: dict[date, dict[str, int]] = {}
-    for use in uses:
-        day = days.setdefault(use.day, {})
-        for provider, count in use.counts.items():
-            day[provider] = day.get(provider, 0) + count
-    return days

@@ -26,6 +26,7 @@ _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",  # with NORMAL a power loss takes acknowledged commits
     "PRAGMA foreign_keys=ON",
+    "PRAGMA secure_delete=ON",  # what is deleted is overwritten: a mail's text is gone when it is delivered
     "PRAGMA journal_size_limit=16777216",  # one long transaction does not keep the log long for ever
 )
 _IMPATIENCE = 0.2

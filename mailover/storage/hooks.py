@@ -24,6 +24,8 @@ class Terms:
     once: bool = False
     """Ends with the first delivery."""
     expires_at: datetime | None = None
+    header: str = field(default="", repr=False)
+    """A fixed header for a receiver that cannot verify signatures, "Name: value"; empty for none."""
     by: str = ""
     """The name of the caller's token."""
 

@@ -99,7 +99,7 @@ class MailQueue(Protocol):
         """One mail."""
 
     def content(self, mail_id: str) -> bytes | None:
-        """Its content while it is kept."""
+        """Its content while it is kept. UnknownKeyError, a StorageError, where its key is not known."""
 
     def retry(self, ids: Collection[str], now: datetime) -> int:
         """Queue failed, ambiguous, expired recipients of these again, and make them due; how many mails had any.

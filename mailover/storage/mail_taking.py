@@ -57,10 +57,9 @@ def lease(
 
 def next_due(connection: sa.Connection, now: datetime, without: Collection[str]) -> datetime | None:
     """When there is something to lease."""
-    if any(
-        connection.execute(_HEADS, {"name": name, "most": 1}).first() for name in _open_streams(connection, without)
-    ):
-        return now
+    for name in _open_streams(connection, without):
+        if connection.execute(_HEAD, {"name": name, "most": 1}).first() is not None:
+            return now
     instants: list[datetime] = []
     for (first, last), furthest in (
         (connection.execute(_DUE).one(), _FURTHEST_DUE),
@@ -73,15 +72,16 @@ def next_due(connection: sa.Connection, now: datetime, without: Collection[str])
 
 def renew(connection: sa.Connection, ids: Collection[str], *, holder: str, until: datetime) -> frozenset[str]:
     """Hold them longer."""
-    mine = (is_held, mails.c.holder == holder, mails.c.id.in_(ids))
-    found = connection.execute(sa.select(mails.c.id, mails.c.seq).where(*mine).with_for_update()).all()
+    mine = sa.select(mails.c.id, mails.c.seq).where(is_held, mails.c.holder == holder, mails.c.id.in_(ids))
+    found = connection.execute(mine.order_by(mails.c.seq).with_for_update()).all()
     _move(connection, [row.seq for row in found], held_until=until)
     return frozenset(row.id for row in found)
 
 
 def release(connection: sa.Connection, *, holder: str) -> None:
     """Give everything back."""
-    connection.execute(sa.update(mails).where(is_held, mails.c.holder == holder).values(**_UNHELD))
+    mine = sa.select(mails.c.seq).where(is_held, mails.c.holder == holder)
+    _move(connection, connection.execute(mine.order_by(mails.c.seq).with_for_update()).scalars().all(), **_UNHELD)
 
 
 def inherit(connection: sa.Connection) -> int:
@@ -122,8 +122,9 @@ def _step(connection: sa.Connection, query: sa.Select[Any]) -> list[int]:
 
 
 def _move(connection: sa.Connection, numbers: Sequence[int], **values: Any) -> None:
-    if numbers:
-        connection.execute(sa.update(mails).where(mails.c.seq.in_(numbers)).values(**values))
+    for start in range(0, len(numbers), _STEP):  # a statement takes some 30,000 values
+        piece = numbers[start : start + _STEP]
+        connection.execute(sa.update(mails).where(mails.c.seq.in_(piece)).values(**values))
 
 
 def _open_streams(connection: sa.Connection, without: Collection[str]) -> list[str]:
@@ -157,13 +158,13 @@ def _opened(row: sa.Row[Any], seal: Seal) -> Leased:
 
 
 _OPEN = sa.select(mail_streams.c.stream).where(mail_streams.c.paused.is_(False), mail_streams.c.queued > 0)
-_HEADS = (
+_HEAD = (
     sa.select(mails.c.seq, mails.c.priority, mails.c.size)
     .where(is_ready, mails.c.stream == sa.bindparam("name", type_=sa.Text))
     .order_by(mails.c.priority, mails.c.seq)
     .limit(sa.bindparam("most", type_=sa.Integer))
-    .with_for_update(skip_locked=True)
 )
+_HEADS = _HEAD.with_for_update(skip_locked=True)
 _WHOLE = (
     sa.select(mails, mail_contents.c.key, mail_contents.c.content)
     .outerjoin(mail_contents, mail_contents.c.seq == mails.c.seq)

@@ -234,6 +234,7 @@ def _hook(kept: Subscription, reach: Reach) -> Hook:
         old_secret_until=kept.old_secret_until,
         interest=kept.terms.interest,
         reach=reach,
+        header=Secret(kept.terms.header) if kept.terms.header else None,
         once=kept.terms.once,
         expires_at=kept.terms.expires_at,
         created_at=kept.created_at,

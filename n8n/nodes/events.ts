@@ -54,6 +54,11 @@ export const EVENTS: INodePropertyOptions[] = [
 	{ name: 'Provider Rehearsed', value: 'provider.rehearsed' },
 	{ name: 'Provider Slow', value: 'provider.slow' },
 	{ name: 'Provider Untried', value: 'provider.untried' },
+	{
+		name: 'Queue Ambiguous',
+		value: 'queue.ambiguous',
+		description: 'A message may or may not have been delivered: its final dot was never answered',
+	},
 	{ name: 'Queue Drained', value: 'queue.drained' },
 	{ name: 'Queue Growing', value: 'queue.growing' },
 	{ name: 'Storage Failing', value: 'storage.failing' },

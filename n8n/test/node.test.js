@@ -49,7 +49,7 @@ test('every operation that changes something is sent with a key, and no look is'
 	const { properties } = new Mailover().description;
 	const operations = properties.filter((each) => each.name === 'operation').flatMap((each) => each.options);
 	assert.equal(operations.length, 27);
-	const repeatable = new Set(['Run check of a provider', 'Run DNS check']);
+	const repeatable = new Set(['Run check of provider', 'Run DNS check']);
 	for (const { action, routing } of operations) {
 		const keyed = (routing.send?.preSend ?? []).includes(onlyOnce);
 		assert.equal(keyed, routing.request.method !== 'GET' && !repeatable.has(action), action);

@@ -104,6 +104,24 @@ def test_a_fixed_header_is_sent_for_tools_that_cannot_verify(receiver: HookRecei
     assert receiver.requests[0].headers["x-token"] == "abc:def"
 
 
+def test_neither_netrc_nor_proxies_of_the_environment_are_asked(
+    receiver: HookReceiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".netrc").write_text("default login somebody password secret\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1/")
+    send(hook(receiver.url, header=Secret("Authorization: Bearer mine")))
+    assert receiver.requests[0].headers["authorization"] == "Bearer mine"
+
+
+def test_an_answer_that_claims_to_be_compressed_is_not_unpacked(receiver: HookReceiver) -> None:
+    receiver.always = Reply(status=200, headers={"Content-Encoding": "gzip"})
+    assert send(hook(receiver.url)) == 200
+    assert receiver.requests[0].headers["accept-encoding"] == "identity"
+
+
 # -- what an answer means ---------------------------------------------------------------------------------------------
 
 

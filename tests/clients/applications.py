@@ -61,6 +61,7 @@ class Application:
         self, recipe: str, room: Path, url: str, accounts: Mapping[str, Mapping[str, Any]], ca_file: str
     ) -> None:
         """`accounts` have host, port, username and password."""
+        self.room = room
         environment = {
             **{name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")},
             "MAILOVER": url,

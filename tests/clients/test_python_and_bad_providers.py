@@ -147,6 +147,15 @@ def test_a_message_that_cannot_be_sent_by_anybody_is_the_caller_s_mistake() -> N
         mail.send_message(message)
 
 
+def test_a_message_for_nobody_is_the_caller_s_mistake() -> None:
+    with (
+        HostileServer(smtp()) as server,
+        sending(at(server.port), at(server.port)) as mail,
+        pytest.raises(ValueError, match="no recipients"),
+    ):
+        mail.send_message(letter(), to_addrs=[])
+
+
 def test_an_address_that_only_some_servers_can_carry_finds_one() -> None:
     message = letter()
     del message["To"]

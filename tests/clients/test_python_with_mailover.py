@@ -1,12 +1,16 @@
 """The Python module with a real mailover: who takes the mail, and what the reports do."""
 
+import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 from client_house import Inbox, Running, accounts_at, letter
 from mailover_client import HeldError, Mailover, NotSentError, Outcome
-from running.agents import until
+from running.agents import RunningAgent, until
 
 from mailover.demo.behaviour import Behaviour
 from mailover.demo.provider import Provider
@@ -138,6 +142,32 @@ def test_a_token_opens_what_is_closed_without(
     with Mailover(running.url, accounts_at(providers), token="wrong", first_wait=10) as stranger:
         assert stranger.flag is None
         assert stranger.send_message(letter()).provider == "first"
+
+
+def test_a_killed_mailover_is_missed_by_nobody_and_its_successor_is_followed(
+    tmp_path: Path, document: dict[str, Any], providers: Mapping[str, Provider]
+) -> None:
+    with (
+        RunningAgent(tmp_path, document) as agent,
+        Mailover(f"http://127.0.0.1:{agent.port}", accounts_at(providers), first_wait=20) as mail,
+    ):
+        pin(agent, "second")
+        pin(agent, "third")
+        until(lambda: leading(mail) == "third", "the pin")
+        agent.signal(signal.SIGKILL)
+        agent.wait()
+        assert mail.send_message(letter()).provider == "third"
+        for each in tmp_path.glob("mailover.db*"):
+            each.unlink()
+        agent.start()
+        until(lambda: leading(mail) == "first", "the flag of another one", patience=60)
+        assert mail.flag is not None
+        assert mail.flag.epoch < 3
+
+
+def pin(agent: RunningAgent, provider: str) -> None:
+    url = f"http://127.0.0.1:{agent.port}/v1/streams/transactional/pin"
+    requests.put(url, json={"provider": provider, "minutes": 60, "reason": "a test"}, timeout=5).raise_for_status()
 
 
 def test_many_threads_share_one(mail: Mailover, inbox: Inbox) -> None:

@@ -132,9 +132,20 @@ def test_a_hold_binds_only_while_mailover_stands_by_it(
         assert "first is out" in said["text"]
 
 
-@pytest.mark.parametrize(
-    ("twist", "ambiguous"), [(Peer.mute, True), (Peer.reset, True), (then_close("451 4.3.0 no"), False)]
-)
+def test_weights_share_the_mail_out(at_providers: Callable[[str], Application], inbox: Inbox) -> None:
+    balance = {**FLAG, "provider": "first", "fallbacks": ["third", "second"], "weights": {"first": 0.5, "second": 0.5}}
+    with HostileServer(answering(http(balance))) as server:
+        application = at_providers(f"http://127.0.0.1:{server.port}")
+        while set(inbox.ways) != {"first", "second"}:
+            assert application.send() == {"sent": True}
+            assert len(inbox.mail) < 40
+    assert "third" not in inbox.ways
+
+
+AFTER_THE_DOT = {"silent": (Peer.mute, True), "closes": (Peer.reset, True), "451": (then_close("451 4.3.0 no"), False)}
+
+
+@pytest.mark.parametrize(("twist", "ambiguous"), AFTER_THE_DOT.values(), ids=AFTER_THE_DOT)
 def test_only_silence_after_the_final_dot_keeps_a_message_from_the_next_provider(
     starting: Starting, authority: Authority, twist: Twist, ambiguous: bool
 ) -> None:
@@ -150,3 +161,21 @@ def test_only_silence_after_the_final_dot_keeps_a_message_from_the_next_provider
         else:
             assert said == {"sent": True}
             assert len(good.peers) == 1
+
+
+MEMORIES = {"php": "mailover.json", "laravel": "mailover.json", "shell": "last-good-answer.json"}
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [pytest.param(name, marks=[pytest.mark.peer(need) for need in NEEDS[name]]) for name in MEMORIES],
+    indirect=True,
+)
+def test_a_damaged_memory_is_as_good_as_none(
+    recipe: tuple[str, Path], at_providers: Callable[[str], Application], inbox: Inbox
+) -> None:
+    application = at_providers(f"http://127.0.0.1:{free_port()}")
+    for damaged in ("", "{", "[]", '"flag"', '{"flag": {"sending": 5}, "asked_at": []}'):
+        (application.room / MEMORIES[recipe[0]]).write_text(damaged)
+        assert application.send() == {"sent": True}
+    assert set(inbox.ways) == {"first"}

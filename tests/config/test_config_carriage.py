@@ -4,7 +4,7 @@ import tomllib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mailover.config import build, policy, show
+from mailover.config import build, policy, show, warnings
 from mailover.config.mapping import feedback
 from mailover.core.carriage import PLAIN, Geography, Identity, Pace, StreamMail
 from mailover.core.policy import Policy
@@ -118,3 +118,10 @@ def test_the_whole_of_it_is_shown_as_toml_that_reads_back() -> None:
     }
     settings = build(document, {})
     assert policy(build(tomllib.loads(show(settings)), {})) == policy(settings)
+
+
+def test_what_will_not_work_as_meant_gets_a_warning() -> None:
+    stream = {"providers": ["a"], "postpone": True, "selector": "nobody-has-this"}
+    told = warnings(build({"providers": {"a": {"host": "a.example"}}, "streams": {"s": stream}}, {}), None)
+    assert "streams.s.selector: no installed package has it, so the built-in order is used" in told
+    assert "streams: all of them postpone, so none ever waits for another" in told

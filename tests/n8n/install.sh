@@ -15,7 +15,7 @@ node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.ex
 }
 
 sum() {
-    cat "$1/package.json" "$1/package-lock.json" | sha256sum
+    sha256sum <"$1/package-lock.json"
 }
 
 complete() {

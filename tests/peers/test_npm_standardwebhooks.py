@@ -34,8 +34,9 @@ EVENT = Event(
 VERIFY = """
 const { Webhook } = require(process.argv[1]);
 const { secret, body, headers } = JSON.parse(require("fs").readFileSync(0));
-try { console.log(new Webhook(secret).verify(body, headers).id); }
-catch (error) { console.log(error.constructor.name); }
+let said;
+try { said = new Webhook(secret).verify(body, headers).id; } catch (error) { said = error.constructor.name; }
+console.log(said);
 """
 
 

@@ -29,7 +29,14 @@ def house(tmp_path: Path) -> Iterator[House]:
         "server": {"listen": "127.0.0.1:0"},
         "storage": {"url": f"sqlite:///{tmp_path}/mailover.db"},
         "tokens": {"admin": {"token": f"{CANARY}-token", "scopes": ["read", "operate", "report", "metrics"]}},
-        "slack": {"token": f"{CANARY}-slack", "channel": "C0123456789", "api_url": "http://127.0.0.1:1/api/"},
+        "slack": {
+            "token": f"{CANARY}-slack",
+            "channel": "C0123456789",
+            "app_token": f"xapp-{CANARY}",
+            "signing_secret": f"{CANARY}-signing",
+            "operators": ["U0123456789"],
+            "api_url": "http://127.0.0.1:1/api/",
+        },
         "streams": {"mail": {"providers": ["first"]}},
         "probes": {"login_interval": "200ms", "auth_pause": "100ms", "deadline": "2s", "slow": "1s"},
     }
@@ -61,8 +68,9 @@ def test_no_secret_is_logged_answered_stored_or_shown(
         requests.get(f"{house.api.url}/metrics", headers=headers, timeout=5),
         requests.post(f"{house.api.url}/v1/reports", json={"reports": [report]}, headers=headers, timeout=5),
         requests.get(f"{house.api.url}/v1/providers", headers={"Authorization": f"Bearer {CANARY}-wrong"}, timeout=5),
+        requests.post(f"{house.api.url}/v1/slack/interactive", data=b"payload={}", timeout=5),
     ]
-    assert [answer.status_code for answer in answers] == [200] * 9 + [401]
+    assert [answer.status_code for answer in answers] == [200] * 9 + [401] * 2
     said += [answer.text for answer in answers]
     said += [answer.text for answer in (requests.get(f"{house.api.url}/v1/{p}", headers=headers) for p in paths)]
     house.dispatcher.wake()

@@ -1,13 +1,17 @@
 """Retention, erasing a person, and addresses that get no mail any more, on both databases."""
 
+import logging
 from datetime import timedelta
+from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 from letters import OTHERS, content_of, fared, fates, ids, lease, mail, put, queue, settle
 from samples import at
 
 from mailover.core.mail import Fate, Suppression
-from mailover.storage.sql import SqlStore
+from mailover.errors import StorageError
+from mailover.storage.sql import SqlStore, open_store
 from mailover.storage.tables import mail_addresses, mail_contents, mail_digests, mails
 
 DAY = 24 * 3600
@@ -100,6 +104,36 @@ def test_many_mails_of_one_person_are_erased(store: SqlStore) -> None:
     assert store.mail.erase("me@example.net") == 1002
     assert rows(store, mails, mail_contents, mail_addresses) == [0, 0, 0]
     assert store.mail.depths()["transactional"].queued == 0
+
+
+def test_nothing_of_a_text_or_an_erased_address_is_left_in_the_file(sqlite_url: str, tmp_path: Path) -> None:
+    store = open_store(sqlite_url)
+    put(store, mail(1, "me@example.net"), mail(2))
+    file = tmp_path / "mailover.db"
+    store.close()
+    assert content_of(1) in file.read_bytes()
+    settle(store, *(fared(mail(n), Fate.DELIVERED) for n in (1, 2)))
+    store.mail.erase("me@example.net")
+    store.close()
+    left = file.read_bytes()
+    assert content_of(1) not in left
+    assert content_of(2) not in left
+    assert b"me@example.net" not in left
+    assert b"user2@example.net" in left
+
+
+def test_no_log_has_a_text_or_an_address(store: SqlStore, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    queue(store, mail(1, "me@example.net"), mail(2, "me@example.net"))
+    with store._database.writing() as connection:
+        connection.execute(
+            sa.update(mails).where(mails.c.id == "msg_000001").values(body='{"sender": "me@example.net"}')
+        )
+    with pytest.raises(StorageError) as refused:
+        put(store, mail(3), mail(2, "me@example.net", accepted_at=at(2 * DAY)))
+    lease(store)
+    store.mail.erase("me@example.net")
+    assert "me@example.net" not in caplog.text + str(refused.value)
 
 
 # -- suppressions -----------------------------------------------------------------------------------------------------

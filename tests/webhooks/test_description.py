@@ -70,7 +70,8 @@ def test_whatever_can_be_sent_has_an_example(document: dict[str, Any]) -> None:
     bodies = [operation["requestBody"] for operation in operations(document) if "requestBody" in operation]
     shapes = [body["content"]["application/json"]["schema"] for body in bodies if "application/json" in body["content"]]
     assert len(shapes) > 10
-    assert {shape["$ref"].rpartition("/")[2] for shape in shapes} <= set(EXAMPLES)
+    named = {shape["$ref"].rpartition("/")[2] for shape in shapes if "$ref" in shape}
+    assert named <= set(EXAMPLES)
 
 
 def test_every_operation_has_its_subject_its_own_name_and_a_short_summary(document: dict[str, Any]) -> None:

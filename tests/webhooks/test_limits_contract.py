@@ -56,6 +56,11 @@ def test_a_stranger_without_pause_is_slowed_and_its_neighbours_are_not(strict: A
     assert strict.get("/v1/active-provider").status_code == 200
 
 
+def test_a_stranger_that_names_another_address_each_time_is_the_same_stranger(strict: Api) -> None:
+    told = [{"X-Forwarded-For": f"192.0.2.{n}", "Forwarded": f"for=192.0.2.{n}", "X-API-Key": "no"} for n in range(9)]
+    assert_slowed([strict.get("/v1/streams", scope=None, headers=each) for each in told][-1])
+
+
 def test_a_reader_of_the_flag_is_never_slowed(strict: Api) -> None:
     assert {strict.get("/v1/active-provider").status_code for _ in range(60)} == {200}
 

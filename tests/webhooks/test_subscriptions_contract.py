@@ -12,6 +12,7 @@ import requests
 from api_house import SECRETS, TOKENS, Api, House, flask_alone, open_house
 
 from mailover.core.events import EventType, rfc3339
+from mailover.secrets import Secret
 from mailover.storage.hooks import Settlement
 from mailover.storage.roster import MOST_SUBSCRIPTIONS, Hook, Roster, new_signing_secret
 from mailover.storage.store import Delivery
@@ -144,6 +145,18 @@ def test_only_who_may_operate_sees_receivers(api: Api) -> None:
     name = subscribe(api).json()["id"]
     for path in ("/v1/subscriptions", f"/v1/subscriptions/{name}", f"/v1/subscriptions/{name}/deliveries"):
         assert api.get(path, scope="read").status_code == 403
+
+
+def test_a_fixed_header_is_kept_and_its_value_told_to_nobody(api: Api, house: House) -> None:
+    made = subscribe(api, header="X-Token: very-secret").json()
+    assert made["header"] == "X-Token"
+    assert "very-secret" not in api.operate("GET", "/v1/subscriptions").text
+    (kept,) = house.parts.roster.hooks.values()
+    assert kept.header == Secret("X-Token: very-secret")
+    for odd in ("very-odd", "webhook-id: very-odd", "Content-Type: very-odd", "X: very-odd\u00e9", "X: a\nY: very-odd"):
+        answer = subscribe(api, header=odd)
+        assert answer.status_code == 422
+        assert "very-odd" not in answer.text
 
 
 def test_there_is_an_end_to_how_many_there_may_be(api: Api) -> None:

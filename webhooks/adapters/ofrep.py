@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, quote
 from werkzeug.exceptions import BadRequest
 
 from mailover.config.adapters import OfrepSettings
-from webhooks.adapters.ofrep_flags import ContextError, evaluate, flag_keys, read_context
+from webhooks.adapters.ofrep_flags import ContextError, evaluate, flag_keys, read_context, same_for_all
 from webhooks.answers import JSON_TYPE, PROBLEM_TYPE, Answer, compact
 from webhooks.auth import ANONYMOUS, Caller
 from webhooks.bodies import parse_object
@@ -23,6 +23,7 @@ from webhooks.passes import holder, pass_for
 ROOT = "/ofrep/"
 STREAM = "/ofrep/v1/stream"
 _BULK = "/ofrep/v1/evaluate/flags"
+_FIRST_ERROR = 400
 _INACTIVE_SECONDS = 120
 _ALLOWED = "authorization, x-api-key, content-type, if-none-match"
 _PREFLIGHT_SECONDS = "600"
@@ -47,10 +48,10 @@ def admit(here: Parts, call: Call) -> Caller | Answer:
     if here.adapters().ofrep is not None:
         if call.method == "OPTIONS":
             return ANONYMOUS
-        given = _given_pass(call.query) if call.path == STREAM else ""
-        found = holder(given, here.gate.tokens, here.service.clock.now())
-        if found is not None:
-            return found
+        if call.path == STREAM:
+            found = holder(_given_pass(call.query), here.gate.tokens, here.service.clock.now())
+            if found is not None:
+                return found
     return here.gate.admit(call.method, call.path, call.headers)
 
 
@@ -96,10 +97,16 @@ def _single(here: Parts, key: str, given: object) -> Answer:
         context = read_context(snapshot, given)
     except ContextError as error:
         return _failed(400, "INVALID_CONTEXT", str(error), key=key)
+    known = here.known.of(snapshot)
+    if (answer := known.get((key, context.stream, context.named))) is not None:
+        return answer
     found = evaluate(snapshot, key, context, here.service.clock.now())
     if found is None:
         return _failed(404, "FLAG_NOT_FOUND", f"No flag is called {key!r}.", key=key)
-    return _json(200, found.body(snapshot, context.stream))
+    answer = _json(200, found.body(snapshot, context.stream))
+    if same_for_all(snapshot, context.stream):
+        known[key, context.stream, context.named] = answer
+    return answer
 
 
 def _bulk(here: Parts, given: object, uri: str, if_none_match: str | None) -> Answer:
@@ -125,8 +132,7 @@ def _bulk(here: Parts, given: object, uri: str, if_none_match: str | None) -> An
 
 def in_its_form(answer: Answer) -> Answer:
     """A problem as OFREP tells it; any other answer as it is."""
-    headers = dict(answer.headers)
-    if headers.get("Content-Type") != PROBLEM_TYPE:
+    if answer.status < _FIRST_ERROR or dict(answer.headers).get("Content-Type") != PROBLEM_TYPE:
         return answer
     kept = [(name, value) for name, value in answer.headers if name not in {"Content-Type", "Content-Length"}]
     said = _failed(answer.status, "GENERAL", str(json.loads(answer.body).get("detail", "")))

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from mailover.core.fleet import Mode
 from mailover.core.providers import Provider
 from mailover.service import Snapshot
 from webhooks.adapters.choice import places, way_of
@@ -59,20 +60,28 @@ def read_context(snapshot: Snapshot, given: object) -> Context:
         given = {}
     if not isinstance(given, Mapping):
         raise ContextError("context must be an object")
-    for name in _TEXTS:
-        if not isinstance(given.get(name) or "", str):
-            raise ContextError(f"{name} must be a text")
-    stream = given.get("stream") or snapshot.default_stream
+    named, recipient, domain, tag, key = (_text(given, name) for name in _TEXTS)
+    stream = named or snapshot.default_stream
     if stream not in snapshot.flags:
         raise ContextError(f"no stream is called {stream!r}")
-    domain = given.get("recipientDomain")
-    return Context(
-        stream=stream,
-        named=bool(given.get("stream")),
-        recipient=given.get("recipient") or (f"@{domain}" if domain else ""),
-        key=given.get("targetingKey") or "",
-        tag=given.get("region") or "",
-    )
+    recipient = recipient or (f"@{domain}" if domain else "")
+    return Context(stream=stream, named=bool(named), recipient=recipient, key=key, tag=tag)
+
+
+def _text(given: Mapping[str, object], name: str) -> str:
+    value = given.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise ContextError(f"{name} must be a text")
+    return value
+
+
+def same_for_all(snapshot: Snapshot, stream: str) -> bool:
+    """Whether neither the recipient nor the key nor the hour plays a part in what the stream's flags say."""
+    configured = snapshot.policy.streams.get(stream)
+    shared = snapshot.flags[stream].flag.mode is Mode.BALANCE
+    return configured is not None and not (shared or configured.mail.geography or configured.mail.hours)
 
 
 def flag_keys(snapshot: Snapshot) -> Iterator[str]:

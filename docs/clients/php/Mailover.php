@@ -87,7 +87,7 @@ final class Mailover
     public function deliver(callable $attempt): mixed
     {
         $flag = $this->flag();
-        if ($flag !== null && !$flag['sending'] && microtime(true) < $flag['valid_until']) {
+        if ($flag !== null && !$flag['sending'] && microtime(true) < ($flag['valid_until'] ?? 0)) {
             throw new HeldException((string) $flag['because']);
         }
         try {
@@ -184,20 +184,19 @@ final class Mailover
     {
         $now = microtime(true);
         $kept = json_decode((string) @file_get_contents($this->memory), true);
-        $kept = is_array($kept) ? $kept : ['asked_at' => 0.0, 'flag' => null];
-        if (abs($now - $kept['asked_at']) < self::FRESH_SECONDS) {
-            return $kept['flag'];
+        $flag = is_array($kept['flag'] ?? null) && self::isFlag($kept['flag']) ? $kept['flag'] : null;
+        if (abs($now - (float) ($kept['asked_at'] ?? 0)) < self::FRESH_SECONDS) {
+            return $flag;
         }
-        $this->keep(['asked_at' => $now] + $kept); // so that the others do not ask at the same time
+        $this->keep(['asked_at' => $now, 'flag' => $flag]); // so that the others do not ask at the same time
         $path = '/v1/active-provider' . ($this->stream === null ? '' : '/' . rawurlencode($this->stream));
-        $flag = $this->call($path, $this->patience);
-        if ($flag !== null && self::isFlag($flag)) {
-            $valid = isset($flag['stale']) ? 0 : $flag['valid_for_seconds'];
-            $kept = ['asked_at' => $now, 'flag' => ['valid_until' => $now + $valid] + $flag];
-            $this->keep($kept);
+        $fresh = $this->call($path, $this->patience);
+        if ($fresh !== null && self::isFlag($fresh)) {
+            $flag = ['valid_until' => $now + (isset($fresh['stale']) ? 0 : $fresh['valid_for_seconds'])] + $fresh;
+            $this->keep(['asked_at' => $now, 'flag' => $flag]);
         }
 
-        return $kept['flag'];
+        return $flag;
     }
 
     /** @param array<string, mixed> $what */
@@ -220,7 +219,8 @@ final class Mailover
             && is_array($shares) && $shares === array_filter($shares, is_numeric(...))
             && is_bool($said['sending'] ?? null)
             && is_string($said['because'] ?? null)
-            && is_numeric($said['valid_for_seconds'] ?? null);
+            && is_numeric($said['valid_for_seconds'] ?? null)
+            && is_numeric($said['valid_until'] ?? 0);
     }
 
     /**

@@ -239,6 +239,8 @@ class Mailover:
         failed: list[Outcome] = []
         for name in self._order(flag):
             refused, said = self._try(name, message, from_addr, to_addrs)
+            if not said:
+                raise ValueError("the message has no recipients")
             for outcome in said:
                 if outcome.ok or outcome.stage:
                     self.report(outcome)
@@ -366,7 +368,8 @@ class Mailover:
                 if answer.status == http.HTTPStatus.OK:
                     return
                 why, pause = f"answered {answer.status}", _retry_after(answer)
-                gives_up_at *= answer.status not in {400, 404, 413, 415, 422}
+                if answer.status in {400, 404, 413, 415, 422}:
+                    gives_up_at = 0.0  # it will not be taken the next time either
             except Exception as error:  # noqa: BLE001 - whatever mailover answers, reporting goes on
                 why = str(error)
             pause = pause or _backed_off(failures)

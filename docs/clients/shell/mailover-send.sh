@@ -34,7 +34,7 @@ is_flag='(.provider == null or (.provider | type == "string")) and (.fallbacks |
 
 # The last good answer outlives a mailover that is away; written beside and moved, it is whole or not there.
 if ask --dump-header "$work/head" "$mailover/v1/active-provider${MAILOVER_STREAM:+/$MAILOVER_STREAM}" 2>"$work/why" |
-    head -c 262144 >"$work/flag" && [ -s "$work/flag" ] && jq --exit-status "$is_flag" "$work/flag" >/dev/null 2>&1; then
+    head -c 262144 >"$work/flag" && grep -qs '^HTTP/[0-9.]* 200' "$work/head" && jq --exit-status "$is_flag" "$work/flag" >/dev/null 2>&1; then
     stale=$(grep -ci '^mailover-stale:' "$work/head" || true)
     jq --argjson stale "$stale" '. + {valid_until: (now + if $stale > 0 then 0 else .valid_for_seconds end)}' \
         "$work/flag" >"$memory.$$" && mv -f "$memory.$$" "$memory"
@@ -49,7 +49,7 @@ if [ -s "$memory" ] && jq --exit-status '(.sending | not) and now < .valid_until
 fi
 
 # As the flag says, the first by its weights; without one, the accounts in the order of their names.
-dice=$(awk -v seed="$$$(date +%s)" 'BEGIN { srand(seed); print rand() }')
+dice=$(od -An -N2 -tu2 /dev/urandom | awk '{ print $1 / 65536 }')
 order=$(jq --raw-output --argjson dice "$dice" '
     [.provider, .fallbacks[] | select(. != null)] as $named | .weights as $weights
     | (reduce $named[] as $name ({left: $dice, first: null};
@@ -57,14 +57,13 @@ order=$(jq --raw-output --argjson dice "$dice" '
       | .first // $named[0]) as $first
     | $first, ($named - [$first])[] | values' "$memory" 2>/dev/null || true)
 
-# tell PROVIDER OK STAGE CODE TEXT: a report, in the background of whatever comes next.
+# tell PROVIDER OK STAGE CODE TEXT: a report. Nobody waits for it.
 tell() {
     jq --null-input --compact-output --arg provider "$1" --argjson ok "$2" --arg stage "$3" --argjson code "$4" --arg text "$5" '
         {reports: [{$provider, $ok} + if $ok then {} else {$stage, text: $text[:500]}
           + (if $code >= 400 then {$code} else {} end)
           + ([$text | scan("^[45]\\.[0-9]{1,3}\\.[0-9]{1,3}(?= |$)")] | if . == [] then {} else {enhanced: .[0]} end) end]}' |
-        { body=$(cat); ask --output /dev/null --header 'Content-Type: application/json' --data "$body" "$mailover/v1/reports"; } ||
-        true
+        { body=$(cat); ask --output /dev/null --header 'Content-Type: application/json' --data "$body" "$mailover/v1/reports"; } >/dev/null 2>&1 &
 }
 
 tried=""

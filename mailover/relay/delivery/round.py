@@ -20,6 +20,7 @@ from mailover.relay.delivery.means import Means
 from mailover.relay.delivery.pool import Pool
 from mailover.relay.delivery.rehearsal import log_headers
 from mailover.relay.delivery.standing import Readiness
+from mailover.relay.tags import read_tags
 from mailover.smtp import Envelope
 
 _ANY = "any"
@@ -46,7 +47,8 @@ class Round:
     def __init__(self, leased: Leased, means: Means, *, ours: Callable[[], bool], free: Callable[[], None]) -> None:
         """`ours`: whether the lease still holds. `free` is called when others need not wait for this any more."""
         self._mail = leased.mail
-        self._content = leased.content
+        self._tags = read_tags(leased.content)
+        self._content = self._tags.content
         self._means = means
         self._ours = ours
         self._free = free
@@ -85,7 +87,13 @@ class Round:
         groups: dict[tuple[object, ...], tuple[Route, list[str]]] = {}
         for recipient in self._copies.pending:
             routine = self._mail.attempts == 0
-            letter = Letter(stream=self._mail.stream, recipient=recipient.address, key=self._mail.id, routine=routine)
+            letter = Letter(
+                stream=self._mail.stream,
+                recipient=recipient.address,
+                key=self._tags.key or self._mail.id,
+                region=self._tags.region,
+                routine=routine,
+            )
             route = await self._means.route(letter)
             groups.setdefault((route.providers, route.because), (route, []))[1].append(recipient.address)
         return groups.values()

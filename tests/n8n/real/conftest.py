@@ -26,7 +26,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, authority: Authority, ca_fil
         outside = {"HTTPS_PROXY": internet.proxy, "NO_PROXY": "127.0.0.1,localhost", "NODE_EXTRA_CA_CERTS": ca_file}
         n8n = stack.enter_context(RunningN8n(tmp_path_factory.mktemp("n8n"), outside))
         n8n.become_owner()
-        whole = World(n8n=n8n, agent=agent, internet=internet, providers=providers, post=post, ca_file=ca_file)
+        whole = World(n8n=n8n, agent=agent, internet=internet, providers=providers, post=post)
         whole.credentials.update(credentials(whole))
         yield whole
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import requests
 from fake_internet import SLACK_TOKEN, FakeInternet
-from running.agents import QUICK, RunningAgent
+from running.agents import QUICK, RunningAgent, free_port
 from running_n8n import PACKAGE, RunningN8n, until
 
 from mailover.demo.behaviour import Behaviour, Delivered
@@ -36,7 +36,6 @@ class World:
     internet: FakeInternet
     providers: Mapping[str, Provider]
     post: list[Delivered]
-    ca_file: str
     credentials: dict[str, str] = field(default_factory=dict)
     """n8n's ids, by name."""
 
@@ -122,6 +121,7 @@ def document(providers: Mapping[str, Provider], ca_file: str) -> dict[str, Any]:
             },
             "bulk": {"providers": ["ses", "sendgrid"]},
         },
+        "relay": {"listen": f"127.0.0.1:{free_port()}"},
         "dns": {"domains": ["example.com"]},
         "resolver": {"nameservers": ["127.0.0.1:9"]},
         "probes": QUICK,

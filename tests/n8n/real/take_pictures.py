@@ -34,7 +34,7 @@ def main() -> None:
         agent = stack.enter_context(HouseAgent(folder / "mailover", document(providers, ca_file)))
         n8n = stack.enter_context(RunningN8n(folder / "n8n", {"N8N_PERSONALIZATION_ENABLED": "false"}))
         n8n.become_owner()
-        world = World(n8n=n8n, agent=agent, internet=internet, providers=providers, post=[], ca_file=ca_file)
+        world = World(n8n=n8n, agent=agent, internet=internet, providers=providers, post=[])
         world.credentials.update(credentials(world))
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])

@@ -3,13 +3,13 @@
 import json
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import requests
-from n8n_world import EXAMPLES, World, document, example
+from n8n_world import EXAMPLES, World, example
 from running_n8n import until
 
 from mailover.demo.behaviour import Behaviour
@@ -109,13 +109,13 @@ def test_a_tenth_of_the_mail_keeps_the_backup_warm_while_it_is_healthy(mended: W
 def decided_by_n8n(world: World) -> Iterator[None]:
     """mailover judges postmark and leaves the decision to somebody else."""
 
-    def use(document: dict[str, Any], *, shadow: bool) -> None:
+    def use(document: Mapping[str, object], *, shadow: bool) -> None:
         world.agent.configure(document)
         world.agent.signal(signal.SIGHUP)
         until(lambda: world.call("GET", "/providers/postmark")["shadow"] is shadow, "the reload")
 
-    usual = document(world.providers, world.ca_file)
-    changed = document(world.providers, world.ca_file)
+    usual = world.agent._document
+    changed = json.loads(json.dumps(usual))
     changed["providers"]["postmark"]["shadow"] = True
     use(changed, shadow=True)
     try:

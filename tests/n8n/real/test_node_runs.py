@@ -160,11 +160,17 @@ def test_deliveries_are_reported_in_the_words_of_the_sending_node(mended: World)
     assert (told[0]["reporter"], told[1]["count"]) == ("n8n", 3)
 
 
-def test_the_relay_is_handed_mail_and_its_queue_is_shown(mended: World) -> None:
-    """No relay runs here, and that is what the node says."""
-    assert {each["queued"] for each in asked(mended, "delivery", "getQueue")} <= {0}
-    mail = {"from": "billing@example.com", "to": "ann@example.net", "subject": "Hello", "message": "It is me."}
-    assert "relay" in json.dumps(asked(mended, "delivery", "sendMessage", stream="bulk", **mail))
+def test_mail_is_handed_to_the_relay_and_carried(mended: World) -> None:
+    mail = {"from": "Example <billing@example.com>", "subject": "Hello", "message": "It is me.", "html": "<p>It is me."}
+    made = one(mended, "delivery", "sendMessage", stream="bulk", to="ann@example.net, Bob <bob@example.net>", **mail)
+    assert (made["stream"], made["recipients"]) == ("bulk", 2)
+    until(lambda: {to for each in mended.post for to in each.recipients} >= {"ann@example.net", "bob@example.net"})
+    sent = mended.post[-1]
+    assert (sent.provider, b"\nFrom: Example <billing@example.com>" in sent.content.replace(b"\r", b"")) == (
+        "ses",
+        True,
+    )
+    assert {each["stream"]: each["queued"] for each in asked(mended, "delivery", "getQueue")}["bulk"] == 0
 
 
 def test_dns_incidents_and_callbacks(mended: World) -> None:

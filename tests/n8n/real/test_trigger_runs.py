@@ -224,7 +224,7 @@ def test_listening_for_a_test_event_is_fed(mended: World, sample: str, kind: str
 
 
 def test_a_flip_starts_a_workflow_within_half_a_second(
-    mended: World, active: dict[str, Any], record_property: Callable[[str, object], None]
+    mended: World, active: dict[str, Any], record_testsuite_property: Callable[[str, object], None]
 ) -> None:
     spans = []
     for count in range(1, 11):
@@ -232,7 +232,9 @@ def test_a_flip_starts_a_workflow_within_half_a_second(
         until(lambda n=count: len(ids(mended, active)) == n, "the run")
         started = mended.n8n.executions(active)[0]["startedAt"]
         spans.append((instant(started) - instant(event["time"])).total_seconds())
-    record_property("from commit to n8n's run", f"median {statistics.median(spans):.3f} s, worst {max(spans):.3f} s")
+    record_testsuite_property(
+        "from commit to n8n's run", f"median {statistics.median(spans):.3f} s, worst {max(spans):.3f} s"
+    )
     assert statistics.median(spans) < 0.5, spans
 
 

@@ -19,7 +19,7 @@ export const callback: INodeProperties[] = [
 			{
 				name: 'Create',
 				value: 'create',
-				action: 'Create a callback',
+				action: 'Create callback',
 				description: 'Have mailover call a URL once, when something happens: with a Wait node, to wait for a recovery',
 				method: 'POST',
 				url: '/v1/subscriptions',
@@ -29,7 +29,7 @@ export const callback: INodeProperties[] = [
 			{
 				name: 'Delete',
 				value: 'delete',
-				action: 'Delete a callback',
+				action: 'Delete callback',
 				description: 'Call nobody any more',
 				method: 'DELETE',
 				url: path('/v1/subscriptions/{callback}'),
@@ -37,7 +37,7 @@ export const callback: INodeProperties[] = [
 			{
 				name: 'Get',
 				value: 'get',
-				action: 'Get a callback',
+				action: 'Get callback',
 				description: 'Whether it still waits, and until when',
 				method: 'GET',
 				url: path('/v1/subscriptions/{callback}'),

@@ -28,7 +28,7 @@ export const delivery: INodeProperties[] = [
 			{
 				name: 'Report Failure',
 				value: 'reportFailure',
-				action: 'Report failure of a delivery',
+				action: 'Report failure of delivery',
 				description: 'Tell that a real mail could not be sent through a provider; the answer says whom to try now',
 				method: 'POST',
 				url: '/v1/reports',
@@ -38,7 +38,7 @@ export const delivery: INodeProperties[] = [
 			{
 				name: 'Report Success',
 				value: 'reportSuccess',
-				action: 'Report success of a delivery',
+				action: 'Report success of delivery',
 				description: 'Tell that a real mail was accepted by a provider: it makes the failing share known',
 				method: 'POST',
 				url: '/v1/reports',
@@ -48,7 +48,7 @@ export const delivery: INodeProperties[] = [
 			{
 				name: 'Send Message',
 				value: 'sendMessage',
-				action: 'Send message through the relay',
+				action: 'Send message through relay',
 				description: 'Hand a mail to the relay of mailover: it is kept durably, and carried by whichever provider works',
 				method: 'POST',
 				url: '/v1/messages',

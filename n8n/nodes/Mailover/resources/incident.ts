@@ -17,7 +17,7 @@ export const incident: INodeProperties[] = [
 			{
 				name: 'Acknowledge',
 				value: 'acknowledge',
-				action: 'Acknowledge an incident',
+				action: 'Acknowledge incident',
 				description: 'Say that somebody is looking at it; reminders stop',
 				method: 'POST',
 				url: path('/v1/incidents/{incident}/acknowledge'),

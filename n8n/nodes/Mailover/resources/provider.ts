@@ -18,7 +18,7 @@ export const provider: INodeProperties[] = [
 			{
 				name: 'Disable',
 				value: 'disable',
-				action: 'Disable a provider',
+				action: 'Disable provider',
 				description: 'Take a provider out: it is neither probed nor used',
 				method: 'PATCH',
 				url: path('/v1/providers/{provider}'),
@@ -28,7 +28,7 @@ export const provider: INodeProperties[] = [
 			{
 				name: 'Enable',
 				value: 'enable',
-				action: 'Enable a provider',
+				action: 'Enable provider',
 				description: 'Let a provider work again',
 				method: 'PATCH',
 				url: path('/v1/providers/{provider}'),
@@ -38,7 +38,7 @@ export const provider: INodeProperties[] = [
 			{
 				name: 'Get',
 				value: 'get',
-				action: 'Get a provider',
+				action: 'Get provider',
 				description: 'Health, circuit breaker, last failures, latency, metrics and score of a provider',
 				method: 'GET',
 				url: path('/v1/providers/{provider}'),
@@ -56,7 +56,7 @@ export const provider: INodeProperties[] = [
 			{
 				name: 'Run Check',
 				value: 'check',
-				action: 'Run check of a provider',
+				action: 'Run check of provider',
 				description: 'Probe the provider now, over SMTP: connection, TLS, login, or a test message that must arrive',
 				method: 'POST',
 				url: path('/v1/providers/{provider}/check'),

@@ -18,7 +18,7 @@ export const stream: INodeProperties[] = [
 			{
 				name: 'Fail Back',
 				value: 'failBack',
-				action: 'Fail back a stream',
+				action: 'Fail back stream',
 				description: 'Return to the best provider now, without waiting for its hold',
 				method: 'POST',
 				url: path('/v1/streams/{stream}/failback'),
@@ -26,7 +26,7 @@ export const stream: INodeProperties[] = [
 			{
 				name: 'Get',
 				value: 'get',
-				action: 'Get a stream',
+				action: 'Get stream',
 				description: 'The flag, order, pin and fail-back pause of a stream',
 				method: 'GET',
 				url: path('/v1/streams/{stream}'),
@@ -60,7 +60,7 @@ export const stream: INodeProperties[] = [
 			{
 				name: 'Pause Fail-Back',
 				value: 'pauseFailback',
-				action: 'Pause fail back of a stream',
+				action: 'Pause fail back of stream',
 				description: 'No automatic return to a better provider for some time',
 				method: 'PUT',
 				url: path('/v1/streams/{stream}/failback-pause'),
@@ -68,7 +68,7 @@ export const stream: INodeProperties[] = [
 			{
 				name: 'Pin (Force Failover)',
 				value: 'pin',
-				action: 'Pin a stream to a provider',
+				action: 'Pin stream to provider',
 				description: 'Hold the stream on one provider for some time, whatever happens',
 				method: 'PUT',
 				url: path('/v1/streams/{stream}/pin'),
@@ -76,7 +76,7 @@ export const stream: INodeProperties[] = [
 			{
 				name: 'Resume Fail-Back',
 				value: 'resumeFailback',
-				action: 'Resume fail back of a stream',
+				action: 'Resume fail back of stream',
 				description: 'End the fail-back pause now',
 				method: 'DELETE',
 				url: path('/v1/streams/{stream}/failback-pause'),
@@ -84,7 +84,7 @@ export const stream: INodeProperties[] = [
 			{
 				name: 'Route Message',
 				value: 'route',
-				action: 'Route a message',
+				action: 'Route message',
 				description: 'Which provider one message goes through: by its recipient, its key and its region',
 				method: 'GET',
 				url: path('/v1/route/{stream}'),
@@ -92,7 +92,7 @@ export const stream: INodeProperties[] = [
 			{
 				name: 'Set Order',
 				value: 'setOrder',
-				action: 'Set order of a stream',
+				action: 'Set order of stream',
 				description: "Replace the stream's order of providers, until the order in the config changes",
 				method: 'PUT',
 				url: path('/v1/streams/{stream}/order'),
@@ -100,7 +100,7 @@ export const stream: INodeProperties[] = [
 			{
 				name: 'Unpin',
 				value: 'unpin',
-				action: 'Unpin a stream',
+				action: 'Unpin stream',
 				description: 'End the pin now; the rules decide again',
 				method: 'DELETE',
 				url: path('/v1/streams/{stream}/pin'),
