@@ -138,8 +138,7 @@ class MailRows:
 
     def inherit(self) -> int:
         """End every lease."""
-        with self._database.writing() as connection:
-            return mail_taking.inherit(connection)
+        return self._write(mail_taking.inherit)
 
     def next_due(self, now: datetime, without: Collection[str] = ()) -> datetime | None:
         """When there is something to lease."""
