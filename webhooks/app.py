@@ -167,12 +167,12 @@ def create_app(
     app.before_request(_not_too_often)
     app.before_request(_read_whole)
     repeats.install(app)
+    ofrep_flask.install(app)  # what is registered first has the last word, and OFREP's form is
     app.after_request(_not_kept)
     app.after_request(_counted)
     _tell_errors(app)
     for blueprint in BLUEPRINTS:
         app.register_api(blueprint)
-    ofrep_flask.install(app)
     app.register_blueprint(nginx.blueprint)
     docs_page.install(app)
     description.install(app)

@@ -5,6 +5,7 @@ The Flask application does the same for what it answers (`app`); a request is co
 
 from collections.abc import Awaitable, Callable
 
+from webhooks.adapters.ofrep import ROOT, in_its_form
 from webhooks.asgi import Message, Receive, Scope, Send, send_answer
 from webhooks.limits import Limits
 from webhooks.parts import Parts
@@ -52,5 +53,5 @@ class Front:
         answer = self._limits.refuse_stranger(client[0] if client else None)
         if answer is None:
             return False
-        await send_answer(send, answer)
+        await send_answer(send, in_its_form(answer) if scope["path"].startswith(ROOT) else answer)
         return True
