@@ -101,6 +101,7 @@ def test_no_page_explains_what_is_not_there(document: dict[str, Any]) -> None:
     assert headings == routes | {"GET /openapi.json", "GET /docs"}
 
 
+@pytest.mark.timeout(600)
 def test_no_odd_request_breaks_a_promise(tmp_path: Path) -> None:
     """Nobody has to wait in this house, because no seat is free."""
     with open_house(tmp_path, tokens=[ALL], seats=0) as house:
@@ -138,7 +139,7 @@ def with_real_names(document: dict[str, Any]) -> dict[str, Any]:
 def call_oddly(operation: Any, headers: dict[str, str]) -> None:
     @given(case=st.one_of(operation.as_strategy(), operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)))
     @settings(
-        max_examples=25,
+        max_examples=15,
         deadline=None,
         derandomize=True,
         database=None,
@@ -151,6 +152,7 @@ def call_oddly(operation: Any, headers: dict[str, str]) -> None:
     call()
 
 
+@pytest.mark.timeout(600)
 def test_no_odd_sequence_of_calls_breaks_a_promise(tmp_path: Path) -> None:
     """What one call answers with, the next is made with: a subscription is made, tested and ended."""
     with open_house(tmp_path, tokens=[ALL], seats=0) as house:
