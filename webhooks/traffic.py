@@ -13,6 +13,8 @@ from werkzeug.routing import MapAdapter
 
 _FLAG = "/v1/active-provider"
 _FLAG_OF_A_STREAM = f"{_FLAG}/{{stream}}"
+_OFREP = "/ofrep/"
+_BELOW_OFREP = f"{_OFREP}{{rest}}"
 _UNKNOWN = "unknown"
 
 
@@ -42,6 +44,8 @@ class Traffic:
             return _FLAG
         if path.startswith(f"{_FLAG}/") and "/" not in path[len(_FLAG) + 1 :]:
             return _FLAG_OF_A_STREAM
+        if path.startswith(_OFREP):
+            return _BELOW_OFREP
         if self._adapter is None:
             self._adapter = self._app.url_map.bind("")
         try:

@@ -24,8 +24,8 @@ def install(app: Flask) -> None:
     app.after_request(_in_its_form)
 
 
-@blueprint.route(f"{ROOT}<path:_rest>", methods=_METHODS)
-def answer(_rest: str) -> Response:
+@blueprint.route(f"{ROOT}<path:rest>", methods=_METHODS)
+def answer(rest: str) -> Response:  # noqa: ARG001 - the whole path is what counts
     """Anything below the root."""
     here = parts()
     if here.adapters().ofrep is None:

@@ -242,6 +242,14 @@ def test_who_keeps_trying_without_a_token_is_told_in_its_own_form_to_come_later(
     assert api.call("POST", FLAGS, json={}).status_code == 200
 
 
+def test_its_answers_are_counted_under_one_route(api: Api) -> None:
+    for path in (FLAGS, f"{FLAGS}/active-provider", f"{FLAGS}/nothing"):
+        api.call("POST", path, json={})
+    told = api.get("/metrics", scope="metrics").text
+    assert 'mailover_http_requests_total{code="200",route="/ofrep/{rest}"} 2.0' in told
+    assert 'mailover_http_requests_total{code="404",route="/ofrep/{rest}"} 1.0' in told
+
+
 def test_it_is_not_there_until_it_is_configured(api: Api, switchboard: Switchboard) -> None:
     switchboard.settings = AdaptersSettings()
     for method, path in (("POST", FLAGS), ("GET", "/ofrep/v1/stream"), ("OPTIONS", FLAGS)):
