@@ -47,9 +47,9 @@ fmt: $(STAMP) ## format and mend what can be mended
 
 peers: ## real servers for the tests that use them (Debian packages, needs root)
 	@./tests/peers/install.sh
-	@./tests/peers/openfeature/install.sh
-	@./tests/clients/node/install.sh
-	@./tests/peers/standardwebhooks/install.sh
+	@./tests/peers/npm.sh openfeature tests/peers/openfeature
+	@./tests/peers/npm.sh node tests/clients/node
+	@./tests/peers/npm.sh standardwebhooks tests/peers/standardwebhooks
 
 bench: $(STAMP) ## the figures, each as a ratio to a peer or a limit in the same run (some 15 minutes)
 	@$(BIN)/pip install --quiet 'waitress>=3'
