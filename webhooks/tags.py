@@ -16,6 +16,7 @@ TAGS = [
 TAG_OF = {
     "active": "flag",
     "mailbox": "reports",
+    "feedback": "reports",
     "events": "logs",
     "failovers": "logs",
     "observations": "logs",
