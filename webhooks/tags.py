@@ -22,7 +22,6 @@ TAG_OF = {
     "subscriptions": "webhooks",
     "health": "operation",
     "metrics": "operation",
-    "feedback": "mail",
     "hooks": "webhooks",
     "messages": "mail",
     "outbox": "mail",

@@ -27,8 +27,7 @@ def after_putting_off(attempts: int, dice: float) -> timedelta:
 
 def expires_at(accepted_at: datetime, deadline_at: datetime | None) -> datetime:
     """When a mail is worth nothing any more."""
-    limit = accepted_at + QUEUE_LIMIT
-    return limit if deadline_at is None else min(limit, deadline_at)
+    return accepted_at + QUEUE_LIMIT if deadline_at is None else deadline_at
 
 
 def _doubled(first: timedelta, attempts: int, longest: timedelta) -> timedelta:

@@ -1,10 +1,12 @@
 """The words of the rules: short sentences that an operator understands at night."""
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 
 from mailover.core.observations import Failure, FailureKind, Owner
 
+_LOCAL_PART = re.compile(r"([^\s<>\"',;:@])[^\s<>\"',;:@]*@")
 _OURS: Mapping[FailureKind, str] = {
     FailureKind.AUTH: "check our user name and password there",
     FailureKind.SUSPENDED: "our account is suspended: contact its support",
@@ -20,6 +22,11 @@ def failure_words(failure: Failure) -> str:
     said = failure.text or str(failure.kind)
     code = f"{failure.code} " if failure.code is not None and not said.startswith(str(failure.code)) else ""
     return f"{failure.stage}: {code}{said}"[:200]
+
+
+def veiled(text: str) -> str:
+    """A foreign text in which nobody's address is whole: of each local part only the first letter."""
+    return _LOCAL_PART.sub(r"\1...@", text) if "@" in text else text
 
 
 def whose(kind: FailureKind) -> str:

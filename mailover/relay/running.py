@@ -161,15 +161,14 @@ class Running:
             largest=relay.limits.message_bytes,
             traced=relay.trace_clients,
         )
-        self._carrier.use(self._means())
+        self._carrier.use(self._means(), slots=relay.delivery.at_once, most_bytes=relay.delivery.memory_bytes)
 
     async def _stop(self, carrying: asyncio.Task[None]) -> None:
         await self._intake.stop()
         await self._carrier.stop(self._relay.delivery.stopping.total_seconds())
         await asyncio.wait([carrying])
         self._outcomes.flush()
-        for pool in self._pools.values():
-            await pool.close()
+        await asyncio.gather(*(pool.close() for pool in self._pools.values()))
         try:
             await self._quota.exchange()
         except StorageError as error:

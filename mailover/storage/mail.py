@@ -104,7 +104,7 @@ class MailQueue(Protocol):
     def retry(self, ids: Collection[str], now: datetime) -> int:
         """Queue failed, ambiguous, expired recipients of these again, and make them due; how many mails had any.
 
-        Only where the content is still kept. Their deadline holds no more. What waits becomes due, and counts too.
+        Only where the content is still kept; their time begins anew. What waits becomes due, and counts too.
         """
 
     def drop(self, ids: Collection[str], now: datetime) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from mailover.core.mail import Fate, Mail
+from mailover.core.retry import QUEUE_LIMIT
 from mailover.errors import NotFoundError, StorageError
 from mailover.storage.database import storable
 from mailover.storage.mail_counts import Counts
@@ -86,7 +87,7 @@ def content(connection: sa.Connection, mail_id: str, seal: Seal) -> bytes | None
     return None if row is None else seal.open(mail_id, row.key, bytes(row.content))
 
 
-def retry(connection: sa.Connection, ids: Collection[str]) -> int:
+def retry(connection: sa.Connection, ids: Collection[str], now: datetime) -> int:
     """Queue again what ended badly, and make due what waits."""
     rows = found(connection, ids)
     kept = set(
@@ -95,7 +96,7 @@ def retry(connection: sa.Connection, ids: Collection[str]) -> int:
         ).scalars()
     )
     changes = [
-        change for row, mail in _readable(rows) if row.seq in kept and (change := _revived(row, mail)) is not None
+        change for row, mail in _readable(rows) if row.seq in kept and (change := _revived(row, mail, now)) is not None
     ]
     counts = Counts()
     write(connection, changes, counts)
@@ -118,7 +119,8 @@ def drop(connection: sa.Connection, ids: Collection[str], now: datetime) -> int:
     return len(rows)
 
 
-def _revived(row: sa.Row[Any], mail: Mail) -> Change | None:
+def _revived(row: sa.Row[Any], mail: Mail, now: datetime) -> Change | None:
+    """Its time begins anew: what an operator wants sent is worth sending, however old it is."""
     if row.state == WAITING:
         return Change(row=row, mail=mail, place=Place(state=READY))
     if not any(each.fate in _REVIVABLE for each in mail.recipients):
@@ -128,7 +130,9 @@ def _revived(row: sa.Row[Any], mail: Mail) -> Change | None:
         for each in mail.recipients
     )
     place = place_of(row) if row.state == HELD else Place(state=READY)
-    return Change(row=row, mail=replace(mail, recipients=recipients, deadline_at=None, attempts=0), place=place)
+    return Change(
+        row=row, mail=replace(mail, recipients=recipients, deadline_at=now + QUEUE_LIMIT, attempts=0), place=place
+    )
 
 
 def _dropped(mail: Mail, now: datetime) -> Mail:

@@ -138,8 +138,7 @@ class MailRows:
 
     def inherit(self) -> int:
         """End every lease."""
-        with self._database.writing() as connection:
-            return mail_taking.inherit(connection)
+        return self._write(mail_taking.inherit)
 
     def next_due(self, now: datetime, without: Collection[str] = ()) -> datetime | None:
         """When there is something to lease."""
@@ -196,9 +195,9 @@ class MailRows:
         with self._database.reading() as connection:
             return mail_log.content(connection, mail_id, self._seal)
 
-    def retry(self, ids: Collection[str], now: datetime) -> int:  # noqa: ARG002 - due at once is no instant
+    def retry(self, ids: Collection[str], now: datetime) -> int:
         """Queue again what ended badly."""
-        return self._write(lambda connection: mail_log.retry(connection, _storable(ids)))
+        return self._write(lambda connection: mail_log.retry(connection, _storable(ids), now))
 
     def drop(self, ids: Collection[str], now: datetime) -> int:
         """Let it go."""

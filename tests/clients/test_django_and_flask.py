@@ -36,7 +36,7 @@ def configure(url: str, providers: Mapping[str, Provider]) -> None:
         name: {field: getattr(each, field) for field in ("host", "port", "username", "password", "context")}
         for name, each in accounts_at(providers).items()
     }
-    settings.MAILOVER = {"url": url, "accounts": accounts, "patience": 1, "first_wait": 10}
+    settings.MAILOVER = {"url": url, "accounts": accounts, "patience": 3, "first_wait": 10}
 
 
 @pytest.mark.usefixtures("django")
@@ -74,7 +74,7 @@ def test_django_counts_what_was_sent_and_can_fail_silently(providers: Mapping[st
 def test_flask_s_next_mail_takes_a_fallback_and_the_report_moves_the_flag(
     mailover: Running, providers: Mapping[str, Provider], inbox: Inbox
 ) -> None:
-    with Mailover(mailover.url, accounts_at(providers), patience=1, first_wait=10) as mail:
+    with Mailover(mailover.url, accounts_at(providers), patience=3, first_wait=10) as mail:
         visitor = create_app(mail).test_client()
         providers["first"].behave(Behaviour.BUSY)
         answer = visitor.post("/orders", json={"email": "customer@example.com"})

@@ -26,7 +26,7 @@ def bare(port: int) -> Account:
 
 def following(url: str, port: int, **options: Any) -> Mailover:
     accounts = {"first": bare(port), "second": bare(port)}
-    return Mailover(url, accounts, **{"patience": 0.5, "first_wait": 0.2, **options})
+    return Mailover(url, accounts, **{"patience": 1.5, "first_wait": 0.2, **options})
 
 
 @pytest.mark.parametrize("script", WRONG.values(), ids=WRONG)

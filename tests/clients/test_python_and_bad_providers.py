@@ -17,9 +17,9 @@ def at(port: int, password: str = "s3cret") -> Account:
     return Account(host="127.0.0.1", port=port, tls="none", username="app", password=password)
 
 
-def sending(first: Account, second: Account, answer_patience: float = 0.4) -> Mailover:
+def sending(first: Account, second: Account, answer_patience: float = 0.5) -> Mailover:
     return Mailover(
-        NOBODY, {"first": first, "second": second}, patience=0.4, answer_patience=answer_patience, first_wait=0.1
+        NOBODY, {"first": first, "second": second}, patience=1, answer_patience=answer_patience, first_wait=0.1
     )
 
 

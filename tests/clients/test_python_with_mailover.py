@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import mailover_client
 import pytest
 import requests
 from client_house import Inbox, Running, accounts_at, letter
@@ -18,7 +19,7 @@ from mailover.demo.provider import Provider
 
 @pytest.fixture
 def mail(mailover: Running, providers: Mapping[str, Provider]) -> Iterator[Mailover]:
-    with Mailover(mailover.url, accounts_at(providers), patience=1, first_wait=10) as mail:
+    with Mailover(mailover.url, accounts_at(providers), patience=3, first_wait=10) as mail:
         yield mail
 
 
@@ -99,7 +100,7 @@ def test_recipients_that_are_refused_among_others_are_told(mail: Mailover, provi
 def test_a_hold_is_obeyed_until_it_ends(housing: Callable[..., Running], providers: Mapping[str, Provider]) -> None:
     holding = {"transactional": {"providers": list(providers), "when_exhausted": "hold"}}
     running = housing(streams=holding)
-    with Mailover(running.url, accounts_at(providers), stream="transactional", patience=1, first_wait=10) as mail:
+    with Mailover(running.url, accounts_at(providers), stream="transactional", patience=3, first_wait=10) as mail:
         for each in providers.values():
             each.behave(Behaviour.AUTH)
         with pytest.raises(NotSentError, match=r"no provider took it; first: 535.*; second: 535.*; third: 535"):
@@ -145,8 +146,9 @@ def test_a_token_opens_what_is_closed_without(
 
 
 def test_a_killed_mailover_is_missed_by_nobody_and_its_successor_is_followed(
-    tmp_path: Path, document: dict[str, Any], providers: Mapping[str, Provider]
+    tmp_path: Path, document: dict[str, Any], providers: Mapping[str, Provider], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(mailover_client, "LONGEST_PAUSE", 0.5)
     with (
         RunningAgent(tmp_path, document) as agent,
         Mailover(f"http://127.0.0.1:{agent.port}", accounts_at(providers), first_wait=20) as mail,

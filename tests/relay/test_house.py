@@ -188,6 +188,24 @@ def test_a_port_that_is_taken_is_told_at_the_start(
             house.stop()
 
 
+def test_a_reload_changes_accounts_and_bounds_but_not_where_it_listens(
+    built: Build, providers: dict[str, Provider], ca_file: str, arrived: list[Delivered], tmp_path: Path
+) -> None:
+    house = built()
+    hand_over(port(house))
+    until(lambda: len(arrived) == 1, "the first message")
+    url = f"sqlite:///{tmp_path / 'mailover.db'}"
+    moved = build(document(url, providers, ca_file, relay={"listen": "127.0.0.1:2599"}), {})
+    with pytest.raises(ConfigError, match="no listener can change"):
+        house.reload(moved)
+    only_second = {"second": providers["second"]}
+    relay = {"listen": "127.0.0.1:0", "delivery": {"at_once": 2, "move_on_after": "2s"}}
+    house.reload(build(document(url, only_second, ca_file, relay=relay), {}))
+    hand_over(port(house))
+    until(lambda: len(arrived) == 2, "the second message")
+    assert [each.provider for each in arrived] == ["first", "second"]
+
+
 class Sick:
     """A queue with a defect, once."""
 

@@ -87,6 +87,17 @@ def test_a_relay_that_ends_well_gives_its_mail_back_at_once_and_untried(store: S
     assert [(each.mail.id, each.mail.handovers) for each in lease(store, 1)] == [("msg_000001", 0), ("msg_000002", 0)]
 
 
+def test_a_relay_that_is_alone_inherits_what_its_last_life_held(store: SqlStore) -> None:
+    put(store, mail(1), mail(2), holder=OTHERS, until=at(600))
+    queue(store, mail(3))
+    assert store.mail.inherit() == 2
+    assert [(each.mail.id, each.mail.handovers) for each in lease(store, 1)] == [
+        ("msg_000001", 1),
+        ("msg_000002", 1),
+        ("msg_000003", 0),
+    ]
+
+
 def test_only_what_is_still_held_is_renewed(store: SqlStore) -> None:
     put(store, mail(1), mail(2), until=at(60))
     put(store, mail(3), holder=OTHERS)

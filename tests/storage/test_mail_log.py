@@ -5,6 +5,7 @@ from letters import content_of, fared, fates, ids, lease, mail, put, queue, sett
 from samples import at
 
 from mailover.core.mail import Fate
+from mailover.core.retry import QUEUE_LIMIT
 from mailover.errors import NotFoundError
 from mailover.storage.sql import SqlStore
 
@@ -65,7 +66,7 @@ def test_odd_names_find_nothing(store: SqlStore, odd: str) -> None:
     assert store.mail.drop([odd], at(1)) == 0
 
 
-def test_a_dead_letter_is_retried_and_its_deadline_holds_no_more(store: SqlStore) -> None:
+def test_a_dead_letter_is_retried_and_its_time_begins_anew(store: SqlStore) -> None:
     two = mail(1, "a@example.net", "b@example.net", deadline_at=at(150))
     put(store, two, mail(2), mail(3))
     settle(
@@ -77,7 +78,7 @@ def test_a_dead_letter_is_retried_and_its_deadline_holds_no_more(store: SqlStore
     assert store.mail.retry(["msg_000001", "msg_000002", "msg_000003", "msg_9"], at(200)) == 2
     first, second = lease(store, 200)
     assert [each.address for each in first.mail.pending] == ["b@example.net"]
-    assert first.mail.deadline_at is None
+    assert first.mail.deadline_at == at(200) + QUEUE_LIMIT
     assert (second.mail.id, second.content) == ("msg_000002", content_of(2))
 
 

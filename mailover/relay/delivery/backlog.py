@@ -46,6 +46,10 @@ class Backlog:
         self.bytes = 0
         """Of all contents in memory, those under way too."""
 
+    def resize(self, *, slots: int, most_bytes: int) -> None:
+        """Other bounds from now on; what is beyond them already stays."""
+        self._slots, self._most_bytes = slots, most_bytes
+
     def room(self) -> tuple[int, int]:
         """How many messages and bytes more it takes."""
         return max(0, self._most - self.waiting), max(0, self._most_bytes - self.bytes)

@@ -75,9 +75,10 @@ class Carrier:
         self._backlog.add(leased)
         self._pump()
 
-    def use(self, means: Means) -> None:
-        """Begin no round by other means from now on."""
+    def use(self, means: Means, *, slots: int, most_bytes: int) -> None:
+        """Begin no round by other means, and within other bounds, from now on."""
         self._means = means
+        self._backlog.resize(slots=slots, most_bytes=most_bytes)
         self.look()
 
     def pause(self, streams: Collection[str]) -> None:

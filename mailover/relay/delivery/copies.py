@@ -9,7 +9,7 @@ from mailover.core import retry
 from mailover.core.carriage import StreamMail
 from mailover.core.mail import Fate, Mail, Recipient, Settlement, Suppression
 from mailover.core.observations import Failure, FailureKind
-from mailover.core.sentences import failure_words
+from mailover.core.sentences import failure_words, veiled
 from mailover.core.verdicts import Verdict, no_such_address, verdict
 from mailover.relay.delivery.attempt import Attempt
 
@@ -152,6 +152,6 @@ class Copies:
 
     def _put_off(self, address: str, provider: str, failure: Failure | None) -> None:
         due_at = self._now() + retry.after_putting_off(self._mail.attempts, self._dice())
-        said = failure_words(failure) if failure is not None else ""
+        said = veiled(failure_words(failure)) if failure is not None else ""
         domain = self._changed[address].domain
         self.wait(Reason(because=f"{domain} wants it later, as {provider} says ({said})", due_at=due_at))

@@ -4,10 +4,11 @@ The relay is a reporter like any other; how far it is believed is `core.reports`
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mailover.core.observations import DEPTH_OF, Depth, Failure, FailureKind, Observation, Owner, Purpose
+from mailover.core.sentences import veiled
 from mailover.core.verdicts import blames_provider
 
 REPORTER = "relay"
@@ -42,6 +43,8 @@ class Outcomes:
         """One attempt's outcome for `count` recipients; what our own machine failed at says nothing of a provider."""
         if failure is not None and failure.kind.owner is Owner.LOCAL:
             return
+        if failure is not None:
+            failure = replace(failure, text=veiled(failure.text))
         now = self._now()
         key: _Key = (provider, None, None, None)
         if failure is not None:

@@ -13,7 +13,7 @@ from operator import itemgetter
 from mailover.core import retry
 from mailover.core.mail import Fate, Leased, Settlement
 from mailover.core.routing import Letter, Route
-from mailover.core.sentences import failure_words, listed
+from mailover.core.sentences import failure_words, listed, veiled
 from mailover.relay.delivery.attempt import Attempt, attempt
 from mailover.relay.delivery.copies import Copies, Left, Reason
 from mailover.relay.delivery.means import Means
@@ -138,7 +138,7 @@ class Round:
         self.fruitless = all(pool.standing.doubted for pool in pools)
         names = [pool.account.provider for pool in tried]
         failure = self._copies.failure_of(left[0])
-        said = f": {failure_words(failure)}" if failure is not None else ""
+        said = f": {veiled(failure_words(failure))}" if failure is not None else ""
         self._wait(f"{listed(names)} did not take it{said}", pause, _ANY if len(pools) > 1 else names[0])
 
     def _wait(self, because: str, pause: timedelta, waiting_for: str = "") -> None:

@@ -39,7 +39,7 @@ $config = (require __DIR__ . '/mail.php')['mailers']['mailover'];
 $config['stream'] = null;
 $config['url'] = getenv('MAILOVER');
 $config['accounts'] = array_map(
-    fn (array $account): array => $account + ['timeout' => 1, 'stream' => ['ssl' => ['cafile' => getenv('CA_FILE')]]],
+    fn (array $account): array => $account + ['timeout' => 2, 'stream' => ['ssl' => ['cafile' => getenv('CA_FILE')]]],
     json_decode(getenv('ACCOUNTS'), true),
 );
 $mailer = $app['mail.manager']->createTransport($config);

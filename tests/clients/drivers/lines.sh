@@ -10,7 +10,7 @@ unset http_proxy
 while read -r subject; do
     status=0
     printf 'From: shop@example.com\nTo: customer@example.com\nSubject: %s\n\nThank you.\n.\nA dot began this line.\n' "$subject" |
-        PATIENCE=2 ACCOUNTS=accounts MEMORY=last-good-answer.json sh ./mailover-send.sh shop@example.com customer@example.com >/dev/null 2>said || status=$?
+        PATIENCE=3 ACCOUNTS=accounts MEMORY=last-good-answer.json sh ./mailover-send.sh shop@example.com customer@example.com >/dev/null 2>said || status=$?
     case $status in
     0) echo '{"sent": true}' ;;
     75) jq --null-input --compact-output --rawfile text said '{error: (if ($text | contains("holds mail")) then "Held" else "NotSent" end), $text}' ;;

@@ -27,7 +27,7 @@ func main() {
 	var accounts []mailover.Account
 	for name, account := range said {
 		account.Name, account.TLS = name, &tls.Config{RootCAs: trusted}
-		account.Patience, account.AnswerPatience = time.Second, time.Second
+		account.Patience, account.AnswerPatience = 2*time.Second, 2*time.Second
 		accounts = append(accounts, account)
 	}
 	sort.Slice(accounts, func(i, j int) bool { return accounts[i].Name < accounts[j].Name })

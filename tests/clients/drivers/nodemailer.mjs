@@ -7,7 +7,7 @@ import { MailoverTransport } from './mailover-transport.mjs'
 const accounts = Object.fromEntries(
   Object.entries(JSON.parse(process.env.ACCOUNTS)).map(([name, { host, port, username, password }]) => [
     name,
-    { host, port, auth: { user: username, pass: password }, socketTimeout: 1_000, greetingTimeout: 1_000 },
+    { host, port, auth: { user: username, pass: password }, socketTimeout: 2_000, greetingTimeout: 2_000 },
   ]),
 )
 const mailover = new Mailover(process.env.MAILOVER, Object.keys(accounts), { token: process.env.MAILOVER_TOKEN })

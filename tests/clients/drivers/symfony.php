@@ -17,7 +17,7 @@ $transports = [];
 foreach (json_decode(getenv('ACCOUNTS'), true) as $name => $account) {
     $transport = new EsmtpTransport($account['host'], $account['port'], false);
     $transport->setUsername($account['username'])->setPassword($account['password']);
-    $transport->getStream()->setTimeout(1)->setStreamOptions(['ssl' => ['cafile' => getenv('CA_FILE')]]);
+    $transport->getStream()->setTimeout(2)->setStreamOptions(['ssl' => ['cafile' => getenv('CA_FILE')]]);
     $transports[$name] = $transport;
 }
 $memory = __DIR__ . '/mailover.json';

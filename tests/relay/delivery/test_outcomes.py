@@ -61,6 +61,17 @@ def test_what_is_nobodys_fault_waits_for_the_second_to_end() -> None:
     assert (told.heard[0].count, told.heard[0].recipient_domain) == (2, None)
 
 
+def test_nobodys_address_is_told_whole() -> None:
+    told = Told()
+    said = Failure(
+        kind=FailureKind.RECIPIENT, stage=Stage.RCPT, code=550, text="<ann.lee@example.org> is unknown", replied=True
+    )
+    told.outcomes.tell("ses", said, domain="example.org")
+    told.outcomes.flush()
+    assert told.heard[0].failure is not None
+    assert told.heard[0].failure.text == "<a...@example.org> is unknown"
+
+
 def test_our_own_machine_blames_nobody() -> None:
     told = Told()
     told.outcomes.tell("ses", failure(FailureKind.LOCAL, Stage.RESOLVE, None))
