@@ -25,7 +25,7 @@ def configured(**hook: object) -> Settings:
     return build(
         {
             "providers": {"postmark": {"host": "smtp.example"}, "ses": {"host": "smtp.example"}},
-            "streams": {"s1": {"providers": ["postmark", "ses"]}},
+            "streams": {name: {"providers": ["postmark", "ses"]} for name in ("s1", "s2")},
             "adapters": {"hooks": {"flush": {"command": ["/bin/true"], **hook}}},
         },
         {},
