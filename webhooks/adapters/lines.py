@@ -88,8 +88,9 @@ class LineServer:
         try:
             server = loop.run_until_complete(loop.create_server(self._connection, sock=listening))
             loop.run_forever()
-            server.close()
+            loop.remove_reader(listening)  # asyncio would leave open whom it has just taken when the server closes
             loop.run_until_complete(self._let_go())
+            server.close()
         except Exception:  # noqa: BLE001 - a defect here must end nothing else
             _log.exception("%s has ended", self._name)
         finally:
