@@ -11,13 +11,14 @@ from mailover.demo.authority import Authority, shared_authority
 PROGRAMS = {"bind": "named"}
 """Peers whose program is not called as they are."""
 PLACES = {
+    "exim": Path(__file__).parents[1] / ".peers" / "exim" / "usr" / "sbin" / "exim4",
     "nodemailer": Path(__file__).parents[1] / ".peers" / "node" / "node_modules" / "nodemailer",
     "php-curl": Path("/etc/php/8.2/mods-available/curl.ini"),
     "php-illuminate-mail": Path("/usr/share/php/Illuminate/Mail"),
     "php-symfony-mailer": Path("/usr/share/php/Symfony/Component/Mailer"),
 }
 """Peers that are no programs, and where they lie."""
-ROOT_ONLY = {"postfix"}
+ROOT_ONLY = {"exim", "postfix"}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -33,10 +34,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def what_is_lacking(peer: str) -> str:
     """A sentence when the peer cannot be run here, else nothing."""
-    if peer in PLACES:
-        return "" if PLACES[peer].exists() else f"{peer} is not installed: `make peers` installs it"
     search = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])
-    if shutil.which(PROGRAMS.get(peer, peer), path=search) is None:
+    found = PLACES[peer].exists() if peer in PLACES else shutil.which(PROGRAMS.get(peer, peer), path=search)
+    if not found:
         return f"{peer} is not installed: `make peers` installs it"
     if peer in ROOT_ONLY and os.geteuid() != 0:
         return f"{peer} can be run by root only"

@@ -127,6 +127,13 @@ class HaproxySettings(Table):
     """Where HAProxy asks; there is no login, so loopback or a closed network."""
 
 
+class EximSettings(Table):
+    """Exim asks where mail goes, for each recipient (readsocket)."""
+
+    listen: Listen = Address(host="127.0.0.1", port=8590)
+    """Where Exim asks; there is no login, so loopback or a closed network."""
+
+
 class NginxSettings(Table):
     """nginx's mail proxy asks where a session goes (auth_http), at /v1/adapters/nginx of the API."""
 
@@ -226,6 +233,8 @@ class AdaptersSettings(Table):
     """Postfix asks for each recipient."""
     haproxy: HaproxySettings | None = None
     """HAProxy asks for each server."""
+    exim: EximSettings | None = None
+    """Exim asks for each recipient."""
     nginx: NginxSettings | None = None
     """nginx's mail proxy asks for each session."""
     files: FilesSettings | None = None

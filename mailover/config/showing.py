@@ -79,7 +79,8 @@ def _unsafe(settings: Settings) -> Iterator[str]:
         if provider.allow_plaintext:
             yield f"providers.{name}.allow_plaintext: the password may cross the network without encryption"
     adapters = settings.adapters
-    for name, adapter in (("socketmap", adapters.socketmap), ("haproxy", adapters.haproxy)):
+    listening = (("socketmap", adapters.socketmap), ("haproxy", adapters.haproxy), ("exim", adapters.exim))
+    for name, adapter in listening:
         if adapter is not None and not adapter.listen.loopback:
             yield f"adapters.{name}.listen: others than this machine may ask, and no login is asked for"
 

@@ -12,6 +12,22 @@ packages="$packages g++ make libsqlite3-dev"
 # What the client recipes are written for.
 packages="$packages jq golang-go php-cli php-curl php-mbstring php-symfony-mailer php-illuminate-mail"
 
+# What Exim is linked with.
+packages="$packages libidn12"
+
+# Exim as a package would replace Postfix, so it is only unpacked. It wants to find the user that it was built for.
+unpack_exim() {
+    room="$(cd "$(dirname "$0")/../.." && pwd)/.peers/exim"
+    [ -x "$room/usr/sbin/exim4" ] && [ -n "$(getent passwd Debian-exim)" ] && return
+    [ -n "$(getent passwd Debian-exim)" ] || useradd --system --no-create-home --shell /usr/sbin/nologin Debian-exim
+    fetched=$(mktemp -d)
+    (cd "$fetched" && apt-get download --quiet=2 -o APT::Sandbox::User=root exim4-daemon-light)
+    mkdir -p "$room"
+    dpkg-deb --extract "$fetched"/exim4-daemon-light_*.deb "$room"
+    rm -r "$fetched"
+    echo "unpacked: exim4-daemon-light"
+}
+
 missing=""
 for package in $packages; do
     if [ "$(dpkg-query --show --showformat '${db:Status-Status}' "$package" 2>/dev/null || true)" != installed ]; then
@@ -19,6 +35,9 @@ for package in $packages; do
     fi
 done
 if [ -z "$missing" ]; then
+    if [ "$(id -u)" -eq 0 ]; then
+        unpack_exim
+    fi
     echo "all peers are installed: $packages"
     exit 0
 fi
@@ -45,3 +64,4 @@ apt-get update --quiet=2
 # shellcheck disable=SC2086 -- a list of words is meant
 apt-get install --quiet=2 --yes --no-install-recommends $missing >/dev/null
 echo "installed:$missing"
+unpack_exim

@@ -13,7 +13,7 @@ from mailover.config.adapters import AdaptersSettings
 from mailover.config.fields import Address, Table
 from mailover.errors import ConfigError
 from mailover.service import Service, Snapshot
-from webhooks.adapters import haproxy, socketmap
+from webhooks.adapters import exim, haproxy, socketmap
 from webhooks.adapters.files import FlagFiles
 from webhooks.adapters.lines import Dialogue, LineServer
 from webhooks.adapters.questions import OneQuestion
@@ -102,6 +102,9 @@ def _planned(settings: AdaptersSettings, service: Service) -> Iterator[Planned]:
     if (proxy := settings.haproxy) is not None:
         agent = partial(OneQuestion, lambda question: haproxy.standing(snapshot(), question))
         yield _listening("haproxy", proxy, proxy.listen, agent)
+    if (mta := settings.exim) is not None:
+        router = partial(OneQuestion, lambda question: exim.hosts(snapshot(), service.clock.now(), question))
+        yield _listening("exim", mta, mta.listen, router)
     if (files := settings.files) is not None:
         yield Planned(
             name="files",

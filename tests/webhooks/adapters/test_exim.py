@@ -1,0 +1,31 @@
+"""What Exim is told: hosts in order for an address, and never nothing, which it would take for an address of nobody."""
+
+import pytest
+from api_house import House
+
+from webhooks.adapters.exim import HELD, hosts
+
+
+def ask(house: House, question: str) -> str:
+    return hosts(house.service.snapshot, house.clock.now(), question)
+
+
+def test_the_healthy_providers_are_named_in_order_with_their_ports(house: House) -> None:
+    told = "smtp.postmark.example::587:smtp.sendgrid.example::587:smtp.ses.example::587"
+    assert ask(house, "route ann@example.net") == told
+    house.succeed("sendgrid", "ses")
+    house.fail("postmark")
+    assert ask(house, "route ann@example.net") == "smtp.sendgrid.example::587:smtp.ses.example::587"
+
+
+def test_a_stream_is_named_behind_the_address_whatever_the_address_holds(house: House) -> None:
+    told = "smtp.ses.example::587:smtp.sendgrid.example::587"
+    assert ask(house, "route ann@example.net marketing") == told
+    assert ask(house, 'route "ann @ work"@example.net marketing') == told
+
+
+@pytest.mark.parametrize(
+    "question", ["", "route", "route nobody", "route @example.net", "route ann@example.net nothing", "GET / HTTP/1.0"]
+)
+def test_what_cannot_be_answered_waits_and_is_never_bounced(house: House, question: str) -> None:
+    assert ask(house, question) == HELD
