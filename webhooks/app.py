@@ -163,6 +163,18 @@ def create_app(
         known=Known(),
     )
     app.extensions[metrics.EXTENSION] = registry
+    _guard(app)
+    for blueprint in BLUEPRINTS:
+        app.register_api(blueprint)
+    app.register_blueprint(nginx.blueprint)
+    docs_page.install(app)
+    description.install(app)
+    follower.start()
+    return app
+
+
+def _guard(app: Application) -> None:
+    """What every request passes on its way in and out."""
     app.before_request(_admit)
     app.before_request(_not_too_often)
     app.before_request(_read_whole)
@@ -171,13 +183,6 @@ def create_app(
     app.after_request(_not_kept)
     app.after_request(_counted)
     _tell_errors(app)
-    for blueprint in BLUEPRINTS:
-        app.register_api(blueprint)
-    app.register_blueprint(nginx.blueprint)
-    docs_page.install(app)
-    description.install(app)
-    follower.start()
-    return app
 
 
 def _admit() -> Response | None:

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from agent.probes.prober import Prober
-from mailover import bootstrap
+from mailover import lookout
 from mailover.cli.session import (
     OK,
     UNHEALTHY,
@@ -69,7 +69,7 @@ def check(session: Session, names: tuple[str, ...], kinds: tuple[str, ...], json
 async def _probe(session: Session, orders: Sequence[ProbeOrder], *, quiet: bool) -> list[Observation]:
     """Run all at once, with a bar on a terminal while they run."""
     settings, clock = session.settings, SystemClock()
-    watched = bootstrap.watched(settings, bootstrap.resolver(settings), clock.now)
+    watched = lookout.watched(settings, lookout.resolver(settings), clock.now)
     prober = Prober(
         watched.targets,
         hear=lambda *_: None,
