@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import generate_latest
 
+from mailover.core.mail import Mail
 from mailover.core.observations import (
     Depth,
     DnsVerdict,
@@ -19,6 +20,7 @@ from mailover.core.observations import (
 )
 from mailover.core.policy import Policy
 from mailover.core.providers import Provider, Stream
+from mailover.relay.figures import Figures
 from mailover.service import Service
 from mailover.storage.sql import SqlStore, open_store
 from webhooks.metrics import registry_of
@@ -82,9 +84,18 @@ def seen(clock: HandClock, provider: str, kind: ProbeKind | None, failure: Failu
     )
 
 
+def deliver(figures: Figures, clock: HandClock) -> None:
+    """The relay delivers one mail, gives up another, and has nothing left."""
+    mail = Mail(id="msg_1", stream="mail", sender="", recipients=(), size=1, accepted_at=clock.at, by="app")
+    figures.attempted(mail, "first", "ann@example.net", None, clock.at + timedelta(seconds=1))
+    figures.expired("mail", 1)
+    figures.waiting({}, POLICY.streams, clock.at)
+    figures.under_way(0)
+
+
 @pytest.fixture
 def told(service: Service, clock: HandClock) -> str:
-    """Both providers are probed and used, the first fails, the flag moves."""
+    """Both providers are probed and used, the first fails, the flag moves, the relay carries mail."""
     registry, counters = registry_of(service, lambda: 0)
     for name in POLICY.providers:
         service.step(tuple(seen(clock, name, kind) for kind in (*ProbeKind, None)))
@@ -95,4 +106,5 @@ def told(service: Service, clock: HandClock) -> str:
     assert service.snapshot.flags["mail"].flag.provider == "second"
     counters.hear_attempt("slack", "delivered")
     counters.requests.labels("/v1/providers", "200").inc()
+    deliver(Figures(registry), clock)
     return generate_latest(registry).decode()
