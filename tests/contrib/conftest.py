@@ -1,10 +1,11 @@
 """What Prometheus is told by a house in which everything has happened once."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hand_clock import HandClock
 from prometheus_client import generate_latest
 
 from mailover.core.mail import Mail
@@ -25,24 +26,11 @@ from mailover.service import Service
 from mailover.storage.sql import SqlStore, open_store
 from webhooks.metrics import registry_of
 
-NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 POLICY = Policy(
     providers={name: Provider(name=name, host=f"smtp.{name}.example", port=587) for name in ("first", "second")},
     streams={"mail": Stream(name="mail", providers=("first", "second"))},
 )
 REFUSED = Failure(kind=FailureKind.TRANSIENT, stage=Stage.BANNER, code=421, text="busy", replied=True)
-
-
-class HandClock:
-    """Time moves when the test says so."""
-
-    at = NOON
-
-    def now(self) -> datetime:
-        return self.at
-
-    def wall(self) -> datetime:
-        return self.at
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from conftest import HandClock
+from hand_clock import HandClock
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from real_daemon import settle
 from real_dovecot import Dovecot
 from real_postfix import Postfix
 
@@ -25,13 +26,6 @@ def room() -> Iterator[Path]:
     path.chmod(0o755)
     yield path
     shutil.rmtree(path, ignore_errors=True)
-
-
-def settle(room: Path, name: str) -> Path:
-    path = room / name
-    path.mkdir()
-    path.chmod(0o755)
-    return path
 
 
 @pytest.fixture(scope="session")

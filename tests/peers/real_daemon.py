@@ -18,6 +18,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def settle(room: Path, name: str) -> Path:
+    """A new directory that other users may enter."""
+    path = room / name
+    path.mkdir()
+    path.chmod(0o755)
+    return path
+
+
 class Daemon:
     """A server process of our own, in a process group of its own, ended by its id."""
 

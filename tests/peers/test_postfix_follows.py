@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import settle
 from followed_house import Followed, followed, until
+from real_daemon import settle
 from relaying_postfix import RelayingPostfix
 
 from mailover.demo.behaviour import Behaviour
