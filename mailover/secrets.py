@@ -64,6 +64,8 @@ def mask(text: str, secrets: Iterable[str]) -> str:
     the word "password" would tell that it is part of the password.
     """
     plain = {secret for secret in secrets if secret}
+    if not plain:
+        return text
     encoded = {base64.b64encode(secret.encode()).decode() for secret in plain}
     for form in sorted(plain | encoded, key=len, reverse=True):
         text = re.sub(re.escape(form), lambda _: HIDDEN, text, flags=re.IGNORECASE)
@@ -74,4 +76,4 @@ def mask(text: str, secrets: Iterable[str]) -> str:
         hidden = any(len(piece) >= least and piece in form for form, least in folded)
         return HIDDEN if hidden else found.group()
 
-    return _TOKEN.sub(without_pieces, text) if folded else text
+    return _TOKEN.sub(without_pieces, text)

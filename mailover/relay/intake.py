@@ -186,7 +186,8 @@ class Intake:
             self._counts["deferred"] += 1
         else:
             reply = Said(250, "2.0.0", f"Ok: queued as {mail_id}")
-            self._counts.update(taken=1, unheard=not session.open)
+            self._counts["taken"] += 1
+            self._counts["unheard"] += not session.open
         session.kept(reply)
 
     def _refusal(self, place: str) -> Said | None:

@@ -4,7 +4,7 @@ In groups where the server offers PIPELINING (RFC 2920). What was said about eac
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from mailover.core.observations import Failure, FailureKind, Stage
 from mailover.smtp.blame import NegativeReplyError, SessionError, UnfitError
@@ -92,17 +92,24 @@ class Delivery:
         for group in in_groups(commands, _GROUP if self._offered.pipelining else 1):
             if group[0].verb is Verb.DATA:
                 self._need_a_recipient()
-            await wire.at(_STAGES[group[0].verb], wire.say(*group))
-            for said in group:
-                await self._answer(said.verb)
+            stage = _STAGES[group[0].verb]
+            await self._judge(group[0].verb, await wire.at(stage, self._put(stage, group)))
+            for said in group[1:]:
+                await self._judge(said.verb, await self._answer(_STAGES[said.verb]))
         if not self._taken:
             self._need_a_recipient()
 
-    async def _answer(self, verb: Verb) -> None:
-        stage = _STAGES[verb]
+    async def _put(self, stage: Stage, group: Sequence[Command]) -> Answer:
+        """Say a group, and hear the answer to its first command."""
+        await self._wire.say(*group)
+        return await self._wire.hear(stage)
+
+    async def _answer(self, stage: Stage) -> Answer:
         answer = self._heard_already(stage)
-        if answer is None:
-            answer = await self._wire.at(stage, self._wire.hear(stage))
+        return answer if answer is not None else await self._wire.at(stage, self._wire.hear(stage))
+
+    async def _judge(self, verb: Verb, answer: Answer) -> None:
+        stage = _STAGES[verb]
         refused = answer.meaning is Meaning.NO
         if verb is Verb.RCPT:
             self._note_recipient(answer)

@@ -17,6 +17,8 @@ _ORDER = {stage: place for place, stage in enumerate(Stage)}
 class Record:
     """The notes of one dialogue. Everything foreign goes through `show` before it is kept."""
 
+    noted: bool = True
+    """Whether replies are kept: for who sends thousands of messages and reads no transcript they need not be."""
     started_at: float = field(default_factory=time.monotonic)
     stages: dict[Stage, float] = field(default_factory=dict)
     reached: Stage | None = None
@@ -44,6 +46,8 @@ class Record:
 
     def heard(self, stage: Stage, reply: Reply) -> None:
         """A reply came; it is kept at once, whatever happens next."""
+        if not self.noted:
+            return
         self.replies.append(
             StageReply(stage=stage, code=reply.code, enhanced=reply.enhanced, text=self.show(reply.text))
         )
@@ -63,6 +67,7 @@ class Record:
     def following(self) -> "Record":
         """A new record for the next message on the same connection."""
         return Record(
+            noted=self.noted,
             capabilities=self.capabilities,
             address=self.address,
             tls=self.tls,

@@ -40,6 +40,8 @@ class Reply:
     def text(self) -> str:
         """All lines as one, an enhanced code said once."""
         first, *others = self.lines
+        if not others:
+            return first.strip()
         enhanced = self.enhanced
         if enhanced is not None:
             others = [line.removeprefix(enhanced).lstrip() for line in others]
@@ -79,6 +81,8 @@ class ReplyReader:
 
     def next_reply(self) -> Reply | None:
         """The next complete reply, None when more bytes are needed. Raises ProtocolError."""
+        if not self._buffer:
+            return None
         while (end := self._buffer.find(b"\n")) >= 0:
             line = bytes(self._buffer[: end + 1]).removesuffix(b"\n").removesuffix(b"\r")
             del self._buffer[: end + 1]

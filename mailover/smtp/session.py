@@ -42,16 +42,18 @@ class Session:
         credentials: Credentials | None = None,
         address: str | None = None,
         limits: Mapping[Stage, float] | None = None,
+        noted: bool = True,
     ) -> None:
         """`deadline` is in seconds from now; `address` is dialled instead of what the name resolves to.
 
-        `limits` are seconds for single stages within it, for whoever would rather go elsewhere than wait.
+        `limits` are seconds for single stages within it, for whoever would rather go elsewhere than wait. `noted`:
+        replies are kept for the transcript.
         """
         self._endpoint = endpoint
         self._resolver = resolver
         self._credentials = credentials
         self._address = address
-        self._wire = Wire(deadline, limits)
+        self._wire = Wire(deadline, limits, noted=noted)
         if credentials is not None:
             self._wire.record.secrets = (credentials.password.reveal(),)
 

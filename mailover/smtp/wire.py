@@ -26,9 +26,9 @@ class Wire:
     `limits` are seconds that a stage may take each time it is waited for, within the deadline.
     """
 
-    def __init__(self, deadline: float, limits: Mapping[Stage, float] | None = None) -> None:
+    def __init__(self, deadline: float, limits: Mapping[Stage, float] | None = None, *, noted: bool = True) -> None:
         self.dialogue = Dialogue()
-        self.record = Record()
+        self.record = Record(noted=noted)
         self.stream: Stream | None = None
         self.limits = limits or {}
         self.extend(deadline)

@@ -61,6 +61,7 @@ class Pool:
             deadline=haste.whole(),
             credentials=self.account.credentials,
             limits=haste.limits(),
+            noted=False,
         )
         try:
             await session.open()

@@ -21,6 +21,8 @@ LINE_LIMIT = 2048
 _LONGEST_HELLO = 255
 _TLS_RECORD = b"\x16"
 _OUR_FAULT = 500
+_NOBODY = Sender(address="")
+"""Before MAIL."""
 
 
 class Reception:
@@ -39,7 +41,7 @@ class Reception:
         """Whether it said EHLO."""
         self.content: Content | None = None
         """The message that is coming in."""
-        self._sender = Sender(address="")
+        self._sender = _NOBODY
         self._recipients: dict[str, None] = {}
         self._presented: Presented | None = None
         self._buffer = bytearray()
@@ -282,7 +284,7 @@ class Reception:
     def _forget(self) -> None:
         """No transaction is open any more."""
         self.content = None
-        self._sender = Sender(address="")
+        self._sender = _NOBODY
         self._recipients = {}
 
     @property
