@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# What starves, cuts off or fills up this machine, and whole real servers: nothing else may run beside them.
-ALONE := tests/netns tests/peers tests/process
+# What starves, cuts off or fills up this machine: nothing else may run beside it.
+ALONE := tests/netns tests/process
 # Needs n8n, which takes minutes to install: `make test-n8n`.
 APART := tests/n8n/real
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from followed_house import Followed, followed, until
+from real_daemon import settle
 from real_exim import PROGRAM, Exim
 
 from mailover.demo.behaviour import Behaviour
@@ -64,12 +65,9 @@ def mail(tmp_path: Path, ca_file: str) -> Iterator[Followed]:
 
 
 @pytest.fixture
-def exim(tmp_path: Path, mail: Followed, ca_file: str) -> Iterator[Exim]:
-    room = tmp_path / "exim"
-    room.mkdir()
-    for above in (room, *room.parents[:3]):
-        above.chmod(0o755)
-    ca = room / "ca.pem"
+def exim(room: Path, mail: Followed, ca_file: str, request: pytest.FixtureRequest) -> Iterator[Exim]:
+    place = settle(room, f"exim-{request.node.name[:40]}")
+    ca = place / "ca.pem"
     ca.write_bytes(Path(ca_file).read_bytes())
     accounts = mail.providers.values()
     facts = {
@@ -81,7 +79,7 @@ def exim(tmp_path: Path, mail: Followed, ca_file: str) -> Iterator[Exim]:
     rest = FOLLOWING
     for name, value in facts.items():
         rest = rest.replace(name, value)
-    server = Exim(room, rest)
+    server = Exim(place, rest)
     server.start()
     yield server
     server.stop()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from real_daemon import settle
 from real_exim import Exim
 from real_sink import Sink
 from running.agents import until
@@ -29,12 +30,8 @@ MESSAGE = b"From: app@example.test\r\nTo: ann@example.test\r\nSubject: %d\r\n\r\
 
 
 @pytest.fixture
-def exim(tmp_path: Path) -> Iterator[Exim]:
-    room = tmp_path / "exim"
-    room.mkdir()
-    for above in (room, *room.parents[:3]):
-        above.chmod(0o755)
-    server = Exim(room, KEEPING)
+def exim(room: Path) -> Iterator[Exim]:
+    server = Exim(settle(room, "exim"), KEEPING)
     server.start()
     yield server
     server.stop()
@@ -42,9 +39,7 @@ def exim(tmp_path: Path) -> Iterator[Exim]:
 
 @pytest.fixture
 def sink(tmp_path: Path) -> Iterator[Sink]:
-    room = tmp_path / "sink"
-    room.mkdir()
-    server = Sink(room)
+    server = Sink(settle(tmp_path, "sink"))
     server.start()
     yield server
     server.stop()
