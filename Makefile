@@ -26,7 +26,7 @@ run: $(STAMP) ## the agent with ./config.toml
 	@$(BIN)/mailover run
 
 test: lint ## lint, types, import contracts and every test
-	@$(BIN)/pytest --numprocesses 2 --dist loadfile $(ALONE:%=--ignore=%) $(APART:%=--ignore=%)
+	@$(BIN)/pytest --numprocesses 3 --dist loadfile $(ALONE:%=--ignore=%) $(APART:%=--ignore=%)
 	@$(BIN)/pytest $(ALONE)
 
 test-n8n: $(STAMP) ## real n8n with our package: lint, unit tests, every example workflow (node 20; installs n8n on first use)
