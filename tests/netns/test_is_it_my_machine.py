@@ -12,7 +12,7 @@ from pathlib import Path
 import dns.message
 import pytest
 from hostile.names import HostileNames, records
-from running.agents import RunningAgent, Watching, until
+from running.agents import QUICK, RunningAgent, Watching, until
 from running.networks import PROVIDERS, Network
 
 FAKETIME = Path("/usr/lib") / f"{os.uname().machine}-linux-gnu" / "faketime" / "libfaketime.so.1"
@@ -72,6 +72,10 @@ def test_a_resolver_that_is_mute_from_the_start_is_our_trouble(watching: Watchin
         assert "cannot be tried though a reference answers" in alert["data"]["because"]
 
 
+PATIENT = {**QUICK, "retry_interval": "500ms", "deadline": "4s", "slow": "3s"}
+"""Where each look at the clock reads a file, a handshake may take a second."""
+
+
 class WallClock:
     """The wall clock of the agent's machine, which a test may step; the steady clock is left alone."""
 
@@ -104,7 +108,7 @@ def wall_clock(tmp_path: Path) -> WallClock:
 def test_a_wrong_clock_that_refuses_every_certificate_moves_nothing(
     offset: str, watching: Watching, wall_clock: WallClock
 ) -> None:
-    agent = watching(env=wall_clock.env)
+    agent = watching(env=wall_clock.env, probes=PATIENT)
     wall_clock.step(offset)
     until(lambda: agent.said("agent.blind") != [], "blindness")
     assert (agent.provider, agent.mode) == ("first", "blind")
