@@ -41,13 +41,14 @@ class World:
 
     @contextmanager
     def active(self, document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """A workflow imported and activated, taken back afterwards."""
+        """A workflow imported and activated, taken back afterwards; a run of it that had begun does not outlive it."""
         workflow = self.n8n.add_workflow(document, self.credentials)
         self.n8n.activate(workflow)
         try:
             yield workflow
         finally:
             self.n8n.deactivate(workflow)
+            until(lambda: not self.n8n.busy(workflow), f"the end of the runs of {workflow['name']}")
 
     def post_to(self, path: str, body: object) -> requests.Response:
         """Call a workflow's webhook, which answers 404 for a moment after its activation."""

@@ -171,6 +171,10 @@ class RunningN8n:
         results: list[dict[str, Any]] = found["results"]
         return results
 
+    def busy(self, workflow: Mapping[str, Any]) -> bool:
+        """Whether a run of it is under way; one that waits for a call is not."""
+        return any(each["status"] in ("new", "running") for each in self.executions(workflow))
+
     def run_of(self, execution: str) -> dict[str, Any]:
         """What each node of a run gave, by node, and `error` when it failed."""
         told = self.call("GET", f"/executions/{execution}")
