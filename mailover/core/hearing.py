@@ -289,7 +289,8 @@ def _start_burst(draft: Draft, breaker: Breaker, probe: ProbeKind, depth: Depth,
                 ),
             )
         )
-    if failure is None or failure.silent or draft.streams_led_by(breaker.provider):
+    may_be_us = failure is None or failure.silent or failure.by_date
+    if may_be_us or draft.streams_led_by(breaker.provider):
         sight.look_for_witnesses(draft, breaker.provider)
 
 

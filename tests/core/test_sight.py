@@ -125,6 +125,13 @@ def test_one_expired_certificate_is_the_providers_fault() -> None:
     assert Story().later(30).sees("a", EXPIRED, times=3).state("a") is OPEN
 
 
+def test_a_date_refused_at_a_spare_makes_the_active_provider_the_witness_before_the_spare_is_blamed() -> None:
+    story = Story().later(30).sees("c", EXPIRED)
+    assert [(at, name) for at, name, _ in story.wanted(Purpose.SIGHT)] == [(30.0, "a")]
+    story.later(1).sees("a", EXPIRED, purpose=Purpose.SIGHT).sees("c", EXPIRED, times=2)
+    assert (story.flag.mode, story.state("c")) == (Mode.BLIND, CLOSED)
+
+
 def test_a_wrong_clock_is_not_mended_by_a_reference() -> None:
     story = Story().later(30).sees("a", EXPIRED).sees("b", EXPIRED).later(5).reference()
     assert story.fleet.blindness is not None
