@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # What starves, cuts off or fills up this machine: nothing else may run beside it.
-ALONE := tests/netns tests/process
+ALONE := tests/netns tests/process/test_scarcity.py tests/process/test_relay_disk_full.py
 # Needs n8n, which takes minutes to install: `make test-n8n`.
 APART := tests/n8n/real
 

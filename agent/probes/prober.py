@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Protocol
 
 from agent.probes import PROBES
+from agent.probes.local_health import MOST, LocalHealth
 from agent.probes.looking import Looking, Now, Probe, RoundTrip, Seen, Target
 from mailover.core.draft import ProbeOrder
 from mailover.core.observations import (
@@ -37,6 +38,8 @@ _DESCRIPTORS_KEPT = 200
 _DESCRIPTORS_EACH = 4
 _GRACE = 3.0
 """Seconds past its deadline after which a look was held up by this machine, not by its peer."""
+_HELD_UP = 0.5
+"""Part of its time for which this machine kept a look from running: then its timeout says nothing of the peer."""
 _STOP_SECONDS = 1.0
 _SLOW_KINDS = frozenset({ProbeKind.PORT, ProbeKind.LOGIN})
 """A round trip takes as long as mail takes; that it is under way after some seconds says nothing."""
@@ -73,6 +76,7 @@ class Prober:
         self._round_trip = round_trip
         self._probes = probes
         room = _room()
+        self._health = LocalHealth()
         self._short = asyncio.Semaphore(room)
         self._long = asyncio.Semaphore(max(1, room // _SHARE_FOR_ROUND_TRIPS))
         self._running: set[asyncio.Task[Seen]] = set()
@@ -150,7 +154,8 @@ class Prober:
             started_at = self._now()
             overdue = self._overdue_later(order, started_at)
             try:
-                seen = await self._look(order, started_at)
+                with self._health.watched():
+                    seen = await self._look(order, started_at)
             finally:
                 if overdue is not None:
                     overdue.cancel()
@@ -158,14 +163,15 @@ class Prober:
         return seen
 
     async def _look(self, order: ProbeOrder, started_at: datetime) -> Seen:
+        stretch, held_up = self._health.stretch, self._health.held_up
         looking = Looking(
             purpose=order.purpose,
             now=self._now,
             resolver=self._resolver,
-            deadline=self._deadline,
+            deadline=self._deadline * stretch,
             round_trip=self._round_trip,
         )
-        limit = self._limit(order)
+        limit = self._limit(order, looking)
         try:
             async with asyncio.timeout(limit + _GRACE):
                 seen = await self._probes[order.probe](self._targets[order.provider], looking)
@@ -174,12 +180,16 @@ class Prober:
         except Exception as exc:  # noqa: BLE001 -- one provider's defect must not end the others' probes
             _log.exception("a %s probe of %s ended by a defect", order.probe, order.provider)
             return self._local(order, started_at, f"a defect in mailover: {type(exc).__name__}")
-        return self._excused(seen, limit)
+        late = (self._now() - started_at).total_seconds() - limit
+        held_up = self._health.held_up - held_up
+        if late >= _GRACE or (held_up >= _HELD_UP * limit and stretch < MOST):
+            return _excused(seen, max(late, held_up))
+        return seen
 
-    def _limit(self, order: ProbeOrder) -> float:
+    def _limit(self, order: ProbeOrder, looking: Looking) -> float:
         if order.probe is ProbeKind.ROUND_TRIP and self._round_trip is not None:
             return self._round_trip.deadline
-        return self._deadline
+        return looking.deadline
 
     def _local(self, order: ProbeOrder, started_at: datetime, text: str) -> Seen:
         """A look that says nothing about the provider."""
@@ -196,22 +206,13 @@ class Prober:
             )
         )
 
-    def _excused(self, seen: Seen, limit: float) -> Seen:
-        """A timeout that came long after the deadline was noticed by a machine that slept or had no time for us."""
-        failure = seen.observation.failure
-        late = (self._now() - seen.observation.started_at).total_seconds() - limit
-        if failure is None or failure.kind is not FailureKind.TIMEOUT or late < _GRACE:
-            return seen
-        text = f"this machine was held up for {late:.0f} s; {failure.text}"
-        held_up = replace(failure, kind=FailureKind.LOCAL, text=text)
-        return replace(seen, observation=replace(seen.observation, failure=held_up))
-
     # -- telling --------------------------------------------------------------------------------------------------
 
     def _overdue_later(self, order: ProbeOrder, started_at: datetime) -> asyncio.TimerHandle | None:
         if order.purpose is not Purpose.SCHEDULED or order.probe not in _SLOW_KINDS:
             return None
-        return asyncio.get_running_loop().call_later(self._slow, self._tell_overdue, order, started_at)
+        slow = self._slow * self._health.stretch
+        return asyncio.get_running_loop().call_later(slow, self._tell_overdue, order, started_at)
 
     def _tell_overdue(self, order: ProbeOrder, started_at: datetime) -> None:
         self._tell(Overdue(provider=order.provider, probe=order.probe, started_at=started_at, at=self._now()))
@@ -221,6 +222,16 @@ class Prober:
             self._hear(*heard)
         except Exception:  # noqa: BLE001 -- a listener's defect is not the probe's
             _log.exception("what a probe saw could not be handed over")
+
+
+def _excused(seen: Seen, held_up: float) -> Seen:
+    """A timeout of a machine that slept, or had no time for us, is our own."""
+    failure = seen.observation.failure
+    if failure is None or failure.kind is not FailureKind.TIMEOUT:
+        return seen
+    text = f"this machine was held up for {held_up:.1f} s; {failure.text}"
+    ours = replace(failure, kind=FailureKind.LOCAL, text=text)
+    return replace(seen, observation=replace(seen.observation, failure=ours))
 
 
 def _room() -> int:

@@ -240,6 +240,20 @@ def test_a_listener_that_breaks_does_not_end_the_probing(caplog: pytest.LogCaptu
     assert "could not be handed over" in caplog.text
 
 
+def timed_out(target: Target, looking: Looking, started_at: datetime) -> Seen:
+    failure = Failure(kind=FailureKind.TIMEOUT, stage=Stage.CONNECT, text="no answer")
+    observation = Observation(
+        provider=target.provider,
+        purpose=looking.purpose,
+        probe=PORT,
+        depth=failure.depth,
+        failure=failure,
+        started_at=started_at,
+        finished_at=looking.now(),
+    )
+    return Seen(observation=observation)
+
+
 @pytest.mark.parametrize(("slept", "kind"), [(60, FailureKind.LOCAL), (0, FailureKind.TIMEOUT)])
 def test_a_timeout_noticed_long_after_the_deadline_is_this_machines_own(slept: int, kind: FailureKind) -> None:
     clock, heard = SteppedClock(), Heard()
@@ -247,17 +261,7 @@ def test_a_timeout_noticed_long_after_the_deadline_is_this_machines_own(slept: i
     async def times_out(target: Target, looking: Looking, /) -> Seen:
         started_at = looking.now()
         clock.at += timedelta(seconds=5 + slept)
-        failure = Failure(kind=FailureKind.TIMEOUT, stage=Stage.CONNECT, text="no answer in 5 s")
-        observation = Observation(
-            provider=target.provider,
-            purpose=looking.purpose,
-            probe=PORT,
-            depth=failure.depth,
-            failure=failure,
-            started_at=started_at,
-            finished_at=clock.at,
-        )
-        return Seen(observation=observation)
+        return timed_out(target, looking, started_at)
 
     async def go() -> None:
         await prober(target_at(25), hear=heard, probes={PORT: times_out}, now=clock).run(order("hostile"))
@@ -266,6 +270,28 @@ def test_a_timeout_noticed_long_after_the_deadline_is_this_machines_own(slept: i
     (failure,) = (each.failure for each in heard.observations)
     assert failure is not None
     assert failure.kind is kind
+
+
+def test_while_this_process_is_kept_from_running_nobody_is_blamed_and_then_looks_take_more_time() -> None:
+    heard = Heard()
+    limits: list[float] = []
+
+    async def kept_from_running(target: Target, looking: Looking, /) -> Seen:
+        limits.append(looking.deadline)
+        began = time.monotonic()
+        while time.monotonic() < began + 0.5:  # the loop is not run meanwhile: that is what is tested
+            pass
+        return timed_out(target, looking, looking.now())
+
+    async def go() -> None:
+        probing = prober(target_at(25), hear=heard, deadline=0.5, probes={PORT: kept_from_running})
+        for _ in range(9):
+            await probing.run(order("hostile"))
+
+    asyncio.run(go())
+    kinds = [each.failure.kind for each in heard.observations if each.failure is not None]
+    assert (limits[0], limits[-1]) == (0.5, 1.5)
+    assert (kinds[0], kinds[-1]) == (FailureKind.LOCAL, FailureKind.TIMEOUT)
 
 
 def test_a_round_trip_has_its_own_deadline_and_is_never_overdue(ca_file: str) -> None:

@@ -107,8 +107,10 @@ def test_without_a_place_for_its_words_the_work_goes_on(
 
 def test_a_starved_agent_blames_nobody(watching: Watching) -> None:
     """Four busy processes take the turns of each core: looks come late, and that is our own slowness."""
-    agent = watching(prefix="exec nice -n 10")
+    agent = watching()
     until(lambda: looks(agent) >= 6, "the first looks")
+    for thread in Path(f"/proc/{agent.process.pid}/task").iterdir():
+        os.setpriority(os.PRIO_PROCESS, int(thread.name), 10)
     with ExitStack() as stack:
         for _ in range(4 * (os.cpu_count() or 1)):
             busy = subprocess.Popen(["nice", "-n", "5", sys.executable, "-c", "while True: pass"])
