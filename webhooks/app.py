@@ -200,6 +200,8 @@ def _admit() -> Response | None:
 
 def _not_too_often() -> Response | None:
     """Then, of what changes something: how often did it ask."""
+    if request.method in {"GET", "HEAD"}:
+        return None
     refused = parts().limits.refuse(scope_of(request.method, request.path), g.caller.name)
     return None if refused is None else send(refused)
 
