@@ -1,7 +1,9 @@
 """Orders, reports and logs, on both servers."""
 
 import json
+import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -180,6 +182,27 @@ def test_a_check_shows_each_stage(api: Api, house: House) -> None:
     told = api.operate("POST", "/v1/providers/ses/check", json={"kinds": ["login", "login"]}).json()
     assert told["provider"] == "ses"
     assert [(each["kind"], each["ok"], each["failure"]) for each in told["results"]] == [("login", True, None)]
+
+
+def test_checks_that_take_their_time_keep_nobody_else_waiting(api: Api, house: House) -> None:
+    """A workflow that tests twenty providers at once, each by a round trip."""
+    may_end, begun = threading.Event(), threading.Semaphore(0)
+
+    def slow(provider: str, kinds: Sequence[ProbeKind]) -> Sequence[Observation]:
+        begun.release()
+        assert may_end.wait(60)
+        return [house.probe(provider, kind) for kind in kinds]
+
+    house.service.offer_checks(slow)
+    with ThreadPoolExecutor(20) as pool:
+        checks = [pool.submit(api.operate, "POST", "/v1/providers/ses/check", json={}) for _ in range(20)]
+        try:
+            assert all(begun.acquire(timeout=20) for _ in checks)
+            assert api.get("/healthz", scope=None).json() == {"status": "ok"}
+            assert report(api, {"provider": "ses", "ok": True}).status_code == 200
+        finally:
+            may_end.set()
+        assert {each.result().status_code for each in checks} == {200}
 
 
 def test_the_mailbox_hears_of_arrivals(api: Api, house: House) -> None:
