@@ -254,6 +254,31 @@ def test_a_list_goes_on_where_it_ended(api: Api, house: House) -> None:
     assert [each["id"] for each in api.get("/v1/events?newest=1").json()["items"]] == whole[::-1]
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/v1/providers", "name"),
+        ("/v1/streams", "stream"),
+        ("/v1/outbox", "stream"),
+        ("/v1/subscriptions", "id"),
+    ],
+)
+def test_a_short_list_comes_whole_or_in_pieces(api: Api, path: str, name: str) -> None:
+    for number in range(3):
+        api.operate("POST", "/v1/subscriptions", json={"url": f"https://tool.example/{number}"})
+    whole = api.get(path, scope="operate").json()
+    page = api.get(f"{path}?limit=1", scope="operate").json()
+    piecewise = page["items"]
+    while page["next"]:
+        assert len(page["items"]) == 1
+        page = api.get(f"{path}?limit=1&after={page['next']}", scope="operate").json()
+        piecewise += page["items"]
+    assert [each[name] for each in piecewise] == [each[name] for each in whole["items"]]
+    assert (len(piecewise) > 1, whole["next"]) == (True, None)
+    assert api.get(f"{path}?after=nobody", scope="operate").status_code == 404
+    assert api.get(f"{path}?limit=0", scope="operate").status_code == 422
+
+
 # -- trouble of our own ---------------------------------------------------------------------------------------------
 
 
