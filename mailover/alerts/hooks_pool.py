@@ -39,10 +39,6 @@ _QUEUEING = timedelta(seconds=15)
 """How long an attempt may wait for a thread, besides its own time: after that its lease ends, as if we had died."""
 
 
-SUBSCRIPTIONS = "subscriptions"
-"""The channel of receivers that come and go: one label for all of them."""
-
-
 class Sender(Protocol):
     """Makes one attempt."""
 
@@ -192,7 +188,7 @@ class HookPool:
         except StorageError as error:  # nothing was sent: the same again, when the store is back
             _log.debug("%s: %s", hook.endpoint, error)
         if settlement is not None:
-            self._count(hook.endpoint if hook.static else SUBSCRIPTIONS, _outcome(settlement))
+            self._count(hook.channel, _outcome(settlement))
         failed = settlement is None or settlement.error is not None
         (self._lame.add if failed or self._clock.now() - began > _SLOW else self._lame.discard)(hook.endpoint)
         self._done.put((delivery, settlement))
