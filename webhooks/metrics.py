@@ -16,7 +16,10 @@ EXTENSION = "mailover.metrics"
 blueprint = APIBlueprint("metrics", __name__)
 
 
-@blueprint.get("/metrics", responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
+_TEXT = {"schema": {"type": "string"}}
+
+
+@blueprint.get("/metrics", responses={200: {"content": {"text/plain": _TEXT, "application/openmetrics-text": _TEXT}}})
 def metrics() -> Response:
     """What the fleet says, for Prometheus."""
     registry = current_app.extensions[EXTENSION]
