@@ -187,6 +187,8 @@ class HookPool:
                 settlement = self._try(hook, delivery)
         except StorageError as error:  # nothing was sent: the same again, when the store is back
             _log.debug("%s: %s", hook.endpoint, error)
+        except Exception as error:  # noqa: BLE001 - a defect must not end a receiver; its text may hold secrets
+            settlement = self._settled(delivery, DeliveryError(f"{type(error).__name__} (a defect in mailover)"))
         if settlement is not None:
             self._count(hook.channel, _outcome(settlement))
         failed = settlement is None or settlement.error is not None
@@ -203,8 +205,6 @@ class HookPool:
             status = self._sender.send(hook, delivery.event)
         except DeliveryError as error:
             return self._settled(delivery, error, max_age=hook.max_age)
-        except Exception as error:  # noqa: BLE001 - a defect must not end a receiver; its text may hold secrets
-            return self._settled(delivery, DeliveryError(f"{type(error).__name__} (a defect in mailover)"))
         if delivery.attempts:
             _log.info("%s: %s delivered after %d failures", hook.endpoint, delivery.event.id, delivery.attempts)
         ends = hook.name if hook.once and delivery.event.type is not EventType.WEBHOOK_TEST else None
