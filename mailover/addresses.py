@@ -10,7 +10,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_CARRIERS = tuple(ipaddress.IPv6Network(each) for each in ("64:ff9b::/96", "::ffff:0:0:0/96", "::/96"))
+"""Whose last 32 bits are an IPv4 address: of NAT64, of SIIT, and the IPv4-compatible ones of old."""
 _OUR_OWN = tuple(
     ipaddress.ip_network(each)
     for each in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "::1/128", "fc00::/7")
@@ -50,6 +51,8 @@ class Reach:
             return "it is not a web address"
         if parts.username is not None or parts.password is not None or not url.isprintable() or " " in url:
             return "it has no place for a name, a password or a blank"
+        if not url.isascii():
+            return "it goes over the wire as ASCII: write its host as xn--..., the rest with %"
         encrypted = parts.scheme == "https"
         try:
             ipaddress.ip_address(host)
@@ -66,7 +69,7 @@ def _forms(ip: _Address) -> Iterable[_Address]:
         yield ip
         return
     inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-    if inner is None and ip in _NAT64:
+    if inner is None and int(ip) > 1 and _within(ip, _CARRIERS):  # :: and ::1 are themselves
         inner = ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
     if inner is None or not ip.ipv4_mapped:  # a mapped address is its IPv4 address, and reserved as itself
         yield ip

@@ -88,6 +88,7 @@ class House:
             feedback=lambda: feedback(self._settings),
             fetch=self._fetch,
             adapters=lambda: self._settings.adapters,
+            channel_of=self._channel_of,
             limits=self._limits,
         )
         self._slack = assembly.slack_inlet(settings, self.service)
@@ -263,6 +264,13 @@ class House:
         """One request to the address of Slack's presses."""
         inlet = self._slack
         return inlet.hear(headers, body) if inlet is not None else (404, "Slack's presses are not taken here.")
+
+    def _channel_of(self, endpoint: str) -> str | None:
+        """Under which name an endpoint's outbox is counted; None when there is no such endpoint any more."""
+        hook = self._roster.hooks.get(endpoint)
+        if hook is not None:
+            return hook.channel
+        return endpoint if endpoint in self.dispatcher.endpoints else None
 
     def _hear_decision(self, snapshot: Snapshot, decision: Decision) -> None:
         for event in decision.events:

@@ -128,13 +128,14 @@ def create_app(
     feedback: Callable[[], Mapping[str, FeedbackSettings]] = dict,
     fetch: Fetch = _no_fetching,
     adapters: Callable[[], AdaptersSettings] = AdaptersSettings,
+    channel_of: Callable[[str], str | None] = str,
 ) -> Application:
     """The application over a service. Its `Parts` follow the store in a thread until they are closed.
 
     `source` is what events name as theirs, `mask` takes secrets out of foreign text, `seats` is how many may wait,
     `limits` how often somebody may call, `roster` has the receivers of outgoing webhooks, `slack` answers Slack's
-    presses, `adapters` says which of them there are at a moment, `feedback` which providers may tell of sent mail, and
-    `fetch` gets the certificates that some of them sign with.
+    presses, `adapters` says which of them there are at a moment, `feedback` which providers may tell of sent mail,
+    `fetch` gets the certificates that some of them sign with, and `channel_of` is `StoreGauges`'.
     """
     app = Application(__name__, doc_ui=False, validation_error_callback=_invalid, static_folder=None)
     app.config.update(PROPAGATE_EXCEPTIONS=False, PROVIDE_AUTOMATIC_OPTIONS=False)
@@ -143,7 +144,7 @@ def create_app(
     roster = roster or Roster(service.store.hooks, service.clock)
     follower = Follower(service, gate.refresh, feed.refresh, roster.refresh)
     room = WaitingRoom(service, seats)
-    registry, counters = metrics.registry_of(service, lambda: room.seated)
+    registry, counters = metrics.registry_of(service, lambda: room.seated, channel_of)
     app.extensions[EXTENSION] = Parts(
         service=service,
         gate=gate,
@@ -200,6 +201,8 @@ def _admit() -> Response | None:
 
 def _not_too_often() -> Response | None:
     """Then, of what changes something: how often did it ask."""
+    if request.method in {"GET", "HEAD"}:
+        return None
     refused = parts().limits.refuse(scope_of(request.method, request.path), g.caller.name)
     return None if refused is None else send(refused)
 

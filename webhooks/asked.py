@@ -71,6 +71,13 @@ class Paging(BaseModel):
     newest: bool = Field(False, description="Newest first.")
 
 
+class Listing(BaseModel):
+    """Where a short list goes on."""
+
+    limit: int | None = Field(None, ge=1, le=500, description="All of it when left out.")
+    after: str | None = Field(None, max_length=200, description="The `next` of the list before.")
+
+
 class EventQuery(Paging):
     """Which events."""
 

@@ -22,8 +22,11 @@ _ASCII = policy.SMTP.clone(cte_type="7bit")  # every provider can carry it
 _UTF8 = policy.SMTPUTF8
 
 
-def compose(asked: MessageRequest, *, stream: str, by: str) -> Submission:
-    """The message that was described. Raises 422 with the reason when it cannot be made."""
+def compose(asked: MessageRequest, *, stream: str, by: str, call: str = "") -> Submission:
+    """The message that was described. Raises 422 with the reason when it cannot be made.
+
+    `call` is the same in every repeat of one call, empty where repeats cannot be told.
+    """
     utf8 = not all(each.isascii() for each in (asked.from_.address, *asked.everybody))
     message = EmailMessage(policy=_UTF8 if utf8 else _ASCII)
     try:
@@ -34,12 +37,22 @@ def compose(asked: MessageRequest, *, stream: str, by: str) -> Submission:
         raise UnprocessableEntity(f"no message can be made of this: {error}") from None
     sender = asked.envelope_from or asked.from_.address
     return Submission(
-        stream=stream, sender=sender, recipients=asked.everybody, content=content, by=by, protocol="HTTP", utf8=utf8
+        stream=stream,
+        sender=sender,
+        recipients=asked.everybody,
+        content=content,
+        by=by,
+        protocol="HTTP",
+        utf8=utf8,
+        call=call,
     )
 
 
-def adopt(content: bytes, envelope: RawEnvelope, *, stream: str, by: str) -> Submission:
-    """A message as it was sent, with the envelope given or the one that its headers name."""
+def adopt(content: bytes, envelope: RawEnvelope, *, stream: str, by: str, call: str = "") -> Submission:
+    """A message as it was sent, with the envelope given or the one that its headers name. `call` is as above.
+
+    A message that has a Message-ID is known by that, whatever the call.
+    """
     headers = BytesHeaderParser(policy=policy.default).parsebytes(content)
     sender = envelope.sender or next(iter(_addresses(headers, "from")), None)
     if sender is None:
@@ -58,6 +71,7 @@ def adopt(content: bytes, envelope: RawEnvelope, *, stream: str, by: str) -> Sub
         by=by,
         protocol="HTTP",
         utf8=utf8,
+        call="" if "message-id" in headers else call,
     )
 
 

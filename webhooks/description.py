@@ -12,7 +12,7 @@ from flask_openapi.openapi import OpenAPI
 from mailover.config.outlets import Scope
 from mailover.core.events import EventType
 from webhooks import slack
-from webhooks.answers import JSON_TYPE
+from webhooks.answers import JSON_TYPE, PROBLEM_TYPE
 from webhooks.asked import ProviderWords
 from webhooks.auth import scope_of
 from webhooks.event_schemas import EventBody
@@ -63,6 +63,28 @@ _WAITING = [
         "schema": {"type": "string"},
     },
 ]
+_LAST_SEEN = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "description": "For a stream: the last event you have; what came after it comes first.",
+    "schema": {"type": "string"},
+}
+_HEADERS = {
+    "ETag": {"description": "Strong; equal while the epoch is equal.", "schema": {"type": "string"}},
+    "Mailover-Epoch": {"description": "The body's `epoch`.", "schema": {"type": "integer", "minimum": 1}},
+    "Mailover-Stale": {
+        "description": "Only while the agent has stopped deciding: for how many seconds.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}},
+}
+_WITH_THE_FLAG = ("ETag", "Mailover-Epoch", "Mailover-Stale")
+_WITH_AN_EVENT = {
+    "webhook-id": "The event's id, the same in every attempt.",
+    "webhook-timestamp": "When this attempt was made, in Unix seconds.",
+    "webhook-signature": "One `v1,` signature or two, with a blank between them (Standard Webhooks 1.0.0).",
+    "Idempotency-Key": "The event's id.",
+}
 _MESSAGE_TYPES = {
     JSON_TYPE: {"schema": {"$ref": "#/components/schemas/MessageRequest"}},
     MESSAGE_TYPE: {"schema": {"type": "string", "description": "RFC 5322 bytes; the query may give the envelope."}},
@@ -98,7 +120,8 @@ def _completed(document: dict[str, Any], names: Mapping[tuple[str, str], str]) -
         schemas.pop(unused, None)
     for name, example in EXAMPLES.items():
         schemas[name]["examples"] = [example]
-    document["components"]["responses"] = {status: _problem(told) for status, told in _PROBLEMS.items()}
+    document["components"]["headers"] = _HEADERS
+    document["components"]["responses"] = {status: _problem(status, told) for status, told in _PROBLEMS.items()}
     document["components"]["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
         "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -139,16 +162,25 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
         operation["security"] = []
         operation["responses"].pop("422", None)
     parameters = operation.setdefault("parameters", [])
-    if path.startswith("/v1/active-provider"):
-        parameters.extend(_WAITING)
     if method != "GET":
         parameters.append(_REPEAT)
+    _add_what_no_view_declares(path, method, operation)
+
+
+def _add_what_no_view_declares(path: str, method: str, operation: dict[str, Any]) -> None:
+    """What views read and answer past their shapes: headers, bytes and streams."""
+    parameters, answers = operation["parameters"], operation["responses"]
+    if path.startswith("/v1/active-provider"):
+        parameters.extend(_WAITING)
+        for status in ("200", "304"):
+            answers[status]["headers"] = _named_headers(*_WITH_THE_FLAG)
     if (method, path) == ("POST", "/v1/messages"):
         operation["requestBody"] = {"required": True, "content": _MESSAGE_TYPES}
     if path.endswith("/content"):
-        operation["responses"]["200"]["content"] = {MESSAGE_TYPE: {"schema": {"type": "string"}}}
+        answers["200"]["content"] = {MESSAGE_TYPE: {"schema": {"type": "string"}}}
     if path == "/v1/events":
-        operation["responses"]["200"]["content"]["text/event-stream"] = {"schema": {"type": "string"}}
+        parameters.append(_LAST_SEEN)
+        answers["200"]["content"]["text/event-stream"] = {"schema": {"type": "string"}}
 
 
 def _complete_signed(operation: dict[str, Any]) -> None:
@@ -187,9 +219,14 @@ def _refused(status: str) -> dict[str, Any]:
     return {"$ref": f"#/components/responses/{status}"}
 
 
-def _problem(description: str) -> dict[str, Any]:
+def _problem(status: str, description: str) -> dict[str, Any]:
     reference = {"$ref": "#/components/schemas/Problem"}
-    return {"description": description, "content": {"application/problem+json": {"schema": reference}}}
+    told: dict[str, Any] = {"description": description, "content": {PROBLEM_TYPE: {"schema": reference}}}
+    return told | ({"headers": _named_headers("Retry-After")} if status in {"429", "503"} else {})
+
+
+def _named_headers(*names: str) -> dict[str, Any]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
 def _webhook(event_type: EventType) -> dict[str, Any]:
@@ -197,6 +234,14 @@ def _webhook(event_type: EventType) -> dict[str, Any]:
     return {
         "operationId": event_type.replace(".", "_"),
         "summary": f"{event_type}, as sent to webhooks",
+        "parameters": [
+            {"name": name, "in": "header", "required": True, "description": told, "schema": {"type": "string"}}
+            for name, told in _WITH_AN_EVENT.items()
+        ],
         "requestBody": {"required": True, "content": {"application/json": {"schema": reference}}},
-        "responses": {"2XX": {"description": "Taken."}},
+        "responses": {
+            "2XX": {"description": "Taken."},
+            "410": {"description": "Nobody is there any more: nothing more is sent until it is switched on again."},
+            "default": {"description": "Not taken: it is sent again later."},
+        },
     }

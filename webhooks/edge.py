@@ -43,11 +43,17 @@ from webhooks.feed import (
 )
 from webhooks.flag import Wait, negotiate
 from webhooks.front import FLASK
+from webhooks.health import ALIVE, ALIVE_PATH
 from webhooks.parts import EXTENSION, Parts
 
 _FLAG = "/v1/active-provider"
 _EVENTS = "/v1/events"
 _WORKERS = 16
+_SLOW = {"/check": 32, "/v1/messages": 16}
+"""By the end of the path: what may take a minute (probes; mail, while the store hangs) has threads of its own.
+
+A workflow that tests twenty providers at once must not keep reports and operators waiting.
+"""
 
 
 class Edge:
@@ -57,6 +63,7 @@ class Edge:
         """`app` answers everything that is not hot."""
         self.parts: Parts = app.extensions[EXTENSION]
         self._flask: Any = WSGIMiddleware(cast(Any, app), workers=_WORKERS)
+        self._slow: dict[str, Any] = {e: WSGIMiddleware(cast(Any, app), workers=many) for e, many in _SLOW.items()}
         self._parked: dict[asyncio.Timeout, Wait] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._event_ears = Ears(self.parts.feed, self.parts.room)
@@ -75,6 +82,9 @@ class Edge:
         if not isinstance(admitted, Caller):
             await send_answer(send, admitted)
             return
+        if scope["path"] == ALIVE_PATH and scope["method"] in {"GET", "HEAD"}:
+            await send_answer(send, ALIVE)
+            return
         stream = _stream_named(scope)
         if stream is not None:
             await self._flag(scope, headers, stream, receive, send)
@@ -91,7 +101,8 @@ class Edge:
         self.parts.room.take_down(self._rung)
         self._event_ears.close()
         self._ofrep.close()
-        self._flask.executor.shutdown(wait=False, cancel_futures=True)
+        for each in (self._flask, *self._slow.values()):
+            each.executor.shutdown(wait=False, cancel_futures=True)
 
     # -- the flag -------------------------------------------------------------------------------------------------
 
@@ -201,7 +212,8 @@ class Edge:
         kept = [(n, v) for n, v in scope["headers"] if n not in {b"content-length", b"transfer-encoding"}]
         whole = {**scope, "headers": [*kept, (b"content-length", str(len(body)).encode())]}
         scope[FLASK] = True
-        await self._flask(whole, _replay(body), send)
+        flask = next((each for end, each in self._slow.items() if scope["path"].endswith(end)), self._flask)
+        await flask(whole, _replay(body), send)
 
 
 def _stream_named(scope: Scope) -> str | None:

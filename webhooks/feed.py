@@ -83,7 +83,7 @@ class Feed:
         """Take in what was committed since, by this agent or by another one, and ring."""
         try:
             found = self._read_on()
-        except (StorageError, NotFoundError) as error:
+        except StorageError as error:
             _log.debug("the event log could not be read: %s", error)
             return
         if found:
@@ -93,7 +93,7 @@ class Feed:
     def _read_on(self) -> bool:
         found = False
         while True:
-            page = self._store.events(after=self._end, limit=_PAGE).items
+            page = self._page_after(self._end)
             for framed in self._framed(page):
                 with self._lock:
                     if len(self._recent) == self._recent.maxlen:
@@ -134,6 +134,7 @@ class Feed:
             return b"", place
 
     def _page_after(self, event_id: str | None) -> Sequence[Event]:
+        """What follows; after an event that was forgotten, as in a quiet house the last one is, all there is."""
         try:
             return self._store.events(after=event_id, limit=_PAGE).items
         except NotFoundError:

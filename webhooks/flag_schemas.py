@@ -63,4 +63,4 @@ class Streams(Told):
     """All streams."""
 
     items: list[StreamBody]
-    next: None
+    next: str | None

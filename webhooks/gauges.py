@@ -6,6 +6,7 @@ Labels come from the config only. The store is asked at most every half minute; 
 import logging
 import platform
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from importlib.metadata import version
@@ -18,7 +19,7 @@ from mailover.core.fleet import Fleet, Mode
 from mailover.core.scoring import Figures
 from mailover.errors import StorageError
 from mailover.service import Service
-from mailover.storage.store import Tally
+from mailover.storage.store import Backlog, Tally
 from webhooks.portraits import NINETY_FIFTH, figures
 
 _log = logging.getLogger("mailover.api")
@@ -70,9 +71,14 @@ class FleetGauges(Collector):
 class StoreGauges(Collector):
     """What the store has counted: the figures of the last 24 hours, and the outbox."""
 
-    def __init__(self, service: Service) -> None:
-        """Nothing is read before Prometheus asks."""
+    def __init__(self, service: Service, channel_of: Callable[[str], str | None]) -> None:
+        """Nothing is read before Prometheus asks.
+
+        `channel_of` names the channel that an endpoint of the outbox belongs to, None when there is no such endpoint
+        any more: what waits for one that was taken out of the config is nobody's trouble.
+        """
         self._service = service
+        self._channel_of = channel_of
         self._turn = threading.Lock()
         self._read: tuple[Metric, ...] = ()
         self._fresh_until = service.clock.now()
@@ -119,11 +125,16 @@ class StoreGauges(Collector):
             "mailover_outbox_oldest_age_seconds", "Age of the oldest alert not yet delivered.", labels=["channel"]
         )
         buried = GaugeMetricFamily("mailover_outbox_given_up", "Alerts that were given up.", labels=["channel"])
+        by_channel: defaultdict[str | None, list[Backlog]] = defaultdict(list)
         for each in self._service.store.backlogs():
-            pending.add_metric([each.endpoint], each.pending)
-            buried.add_metric([each.endpoint], each.buried)
-            waited = (now - each.oldest_at).total_seconds() if each.oldest_at is not None else 0.0
-            age.add_metric([each.endpoint], max(0.0, waited))
+            by_channel[self._channel_of(each.endpoint)].append(each)
+        by_channel.pop(None, None)
+        for channel, backlogs in by_channel.items():
+            assert channel is not None  # noqa: S101 - taken out above
+            oldest_at = min((each.oldest_at for each in backlogs if each.oldest_at is not None), default=now)
+            pending.add_metric([channel], sum(each.pending for each in backlogs))
+            buried.add_metric([channel], sum(each.buried for each in backlogs))
+            age.add_metric([channel], max(0.0, (now - oldest_at).total_seconds()))
         yield from (pending, age, buried)
 
 

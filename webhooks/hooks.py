@@ -5,7 +5,8 @@ from flask_openapi.blueprint import APIBlueprint
 from mailover.config.adapters import hook_endpoint
 from mailover.core.events import rfc3339
 from mailover.errors import NotFoundError
-from webhooks.asked import DeliveryQuery, HookPath
+from webhooks.asked import DeliveryQuery, HookPath, Listing
+from webhooks.listing import piece
 from webhooks.parts import parts
 from webhooks.subscription_schemas import Deliveries, Hooks
 from webhooks.subscriptions import delivery_line
@@ -14,12 +15,14 @@ blueprint = APIBlueprint("hooks", __name__, url_prefix="/v1")
 
 
 @blueprint.get("/hooks", responses={200: Hooks})
-def list_hooks() -> dict[str, object]:
+def list_hooks(query: Listing) -> dict[str, object]:
     """Every hook command of the config."""
     here = parts()
-    backlogs = {each.endpoint: each for each in here.store.backlogs()}
+    hooks, backlogs = here.adapters().hooks, {each.endpoint: each for each in here.store.backlogs()}
+    names, following = piece(hooks, query)
     items: list[dict[str, object]] = []
-    for name, hook in here.adapters().hooks.items():
+    for name in names:
+        hook = hooks[name]
         waiting = backlogs.get(hook_endpoint(name))
         items.append(
             {
@@ -31,7 +34,7 @@ def list_hooks() -> dict[str, object]:
                 "oldest_pending": rfc3339(waiting.oldest_at) if waiting is not None and waiting.oldest_at else None,
             }
         )
-    return {"items": items, "next": None}
+    return {"items": items, "next": following}
 
 
 @blueprint.get("/hooks/<hook>/runs", responses={200: Deliveries})

@@ -12,6 +12,7 @@ from werkzeug.exceptions import UnprocessableEntity, UnsupportedMediaType
 
 from mailover.core.mail import Mail, Recipient, Submission
 from mailover.errors import NotFoundError, RefusedError
+from webhooks import repeats
 from webhooks.answers import JSON_TYPE
 from webhooks.bodies import BoundedRequest
 from webhooks.composing import adopt, compose
@@ -86,11 +87,13 @@ def drop(path: MessagePath) -> dict[str, object]:
 def _submission(envelope: RawEnvelope) -> Submission:
     here, sent = parts(), cast(BoundedRequest, request)
     known, default = here.service.snapshot.fleet.streams, here.service.snapshot.default_stream
+    by, call = caller().name, repeats.this_call()
     if sent.mimetype == JSON_TYPE:
         asked = MessageRequest.model_validate(sent.get_json())
-        return compose(asked, stream=_stream(asked.stream or envelope.stream or default, known), by=caller().name)
+        stream = _stream(asked.stream or envelope.stream or default, known)
+        return compose(asked, stream=stream, by=by, call=call)
     if sent.mimetype == MESSAGE_TYPE:
-        return adopt(sent.body(), envelope, stream=_stream(envelope.stream or default, known), by=caller().name)
+        return adopt(sent.body(), envelope, stream=_stream(envelope.stream or default, known), by=by, call=call)
     raise UnsupportedMediaType(f"Send the message as {JSON_TYPE} or as {MESSAGE_TYPE}.")
 
 

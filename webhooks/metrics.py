@@ -16,7 +16,10 @@ EXTENSION = "mailover.metrics"
 blueprint = APIBlueprint("metrics", __name__)
 
 
-@blueprint.get("/metrics", responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
+_TEXT = {"schema": {"type": "string"}}
+
+
+@blueprint.get("/metrics", responses={200: {"content": {"text/plain": _TEXT, "application/openmetrics-text": _TEXT}}})
 def metrics() -> Response:
     """What the fleet says, for Prometheus."""
     registry = current_app.extensions[EXTENSION]
@@ -24,12 +27,14 @@ def metrics() -> Response:
     return Response(encode(registry), content_type=content_type)
 
 
-def registry_of(service: Service, seated: Callable[[], int]) -> tuple[CollectorRegistry, Counters]:
+def registry_of(
+    service: Service, seated: Callable[[], int], channel_of: Callable[[str], str | None] = str
+) -> tuple[CollectorRegistry, Counters]:
     """A registry that reads the service when it is asked, and what counts all that happens from now on."""
     disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
     registry.register(FleetGauges(service, seated))
-    registry.register(StoreGauges(service))
+    registry.register(StoreGauges(service, channel_of))
     counters = Counters(registry)
     counters.prepare(service.snapshot)
     service.listen(counters.hear_decision)

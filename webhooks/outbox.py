@@ -4,6 +4,8 @@ from flask_openapi.blueprint import APIBlueprint
 
 from mailover.core.mail import QueueDepth, Suppression
 from mailover.errors import NotFoundError
+from webhooks.asked import Listing
+from webhooks.listing import piece
 from webhooks.mail_asked import AddressPath, OutboxPath, SuppressionQuery, SuppressionRequest
 from webhooks.mail_schemas import Erased, Outbox, OutboxBody, SuppressionBody, Suppressions, Unsuppressed
 from webhooks.parts import caller, parts
@@ -13,11 +15,11 @@ blueprint = APIBlueprint("outbox", __name__, url_prefix="/v1")
 
 
 @blueprint.get("/outbox", responses={200: Outbox})
-def list_outbox() -> dict[str, object]:
+def list_outbox(query: Listing) -> dict[str, object]:
     """Every stream's queue."""
     depths = parts().store.mail.depths()
-    streams = dict.fromkeys((*parts().service.snapshot.fleet.streams, *depths))
-    return {"items": [_body(depths.get(name, QueueDepth(stream=name))) for name in streams], "next": None}
+    names, following = piece(dict.fromkeys((*parts().service.snapshot.fleet.streams, *depths)), query)
+    return {"items": [_body(depths.get(name, QueueDepth(stream=name))) for name in names], "next": following}
 
 
 @blueprint.put("/outbox/<stream>/pause", responses={200: OutboxBody})

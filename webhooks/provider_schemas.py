@@ -149,4 +149,4 @@ class Providers(Told):
     """All providers."""
 
     items: list[ProviderBody]
-    next: None
+    next: str | None

@@ -9,7 +9,8 @@ from mailover.core.observations import Observation
 from mailover.core.scoring import Figures
 from mailover.errors import NotFoundError
 from mailover.storage.store import Tally
-from webhooks.asked import Check, ProviderPatch, ProviderPath
+from webhooks.asked import Check, Listing, ProviderPatch, ProviderPath
+from webhooks.listing import piece
 from webhooks.parts import caller, parts
 from webhooks.portraits import failure_body, figures, portrait, stage_seconds
 from webhooks.provider_schemas import CheckBody, ProviderBody, Providers
@@ -21,13 +22,11 @@ _WEEK = timedelta(days=7)
 
 
 @blueprint.get("/providers", responses={200: Providers})
-def list_providers() -> dict[str, object]:
+def list_providers(query: Listing) -> dict[str, object]:
     """Every provider, in the order of the config."""
     snapshot = parts().service.snapshot
-    return {
-        "items": _shown(*(name for name in snapshot.policy.providers if name in snapshot.fleet.breakers)),
-        "next": None,
-    }
+    names, following = piece((name for name in snapshot.policy.providers if name in snapshot.fleet.breakers), query)
+    return {"items": _shown(*names), "next": following}
 
 
 @blueprint.get("/providers/<provider>", responses={200: ProviderBody})

@@ -53,6 +53,14 @@ def install(app: Flask) -> None:
     app.teardown_request(leave)
 
 
+def this_call() -> str:
+    """What this call has in common with its repeats and with no other call; empty without an Idempotency-Key.
+
+    For what must not happen twice even where the answer to the first call could not be kept.
+    """
+    return f"{g.repeat[0]} {_digest()}" if "repeat" in g else ""
+
+
 def _known_answer(mine: tuple[str, str]) -> Response | None:
     here = parts()
     try:

@@ -18,6 +18,8 @@ from webhooks.front import Front
 
 REQUEST_SECONDS = 10.0
 """A request must be here, body included, so long after its first byte (or the connection's start)."""
+BODY_BYTES_PER_SECOND = 65_536
+"""Each so many bytes of a body earn it a second more: a large message over a thin line is fine while it moves."""
 STALL_SECONDS = 30.0
 """So long a reader may leave its answer untaken while more of it waits here."""
 _HEAD_LIMIT = 65_536
@@ -29,9 +31,11 @@ _BACKLOG = 2048
 class DeadlineProtocol(HttpToolsProtocol):
     """Closes connections that send nothing, or too slowly, or a head without end. Who waits for an answer may wait."""
 
-    __slots__ = ("_deadline", "_head_bytes", "_in_head", "_stall")  # in the dictionary they would make it another kind
+    # in the dictionary they would make it another kind
+    __slots__ = ("_armed_at", "_body_bytes", "_deadline", "_head_bytes", "_in_head", "_stall")
 
     request_seconds = REQUEST_SECONDS
+    body_bytes_per_second = BODY_BYTES_PER_SECOND
     stall_seconds = STALL_SECONDS
     _deadline: asyncio.TimerHandle | None
     _stall: asyncio.TimerHandle | None
@@ -40,7 +44,8 @@ class DeadlineProtocol(HttpToolsProtocol):
         """As uvicorn calls it."""
         super().__init__(*arguments, **options)
         self._deadline = self._stall = None
-        self._head_bytes, self._in_head = 0, True
+        self._head_bytes, self._body_bytes, self._in_head = 0, 0, True
+        self._armed_at = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A connection begins with the deadline of its first request."""
@@ -65,7 +70,7 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        self._head_bytes, self._in_head = 0, True
+        self._head_bytes, self._body_bytes, self._in_head = 0, 0, True
         super().on_message_begin()
         self._arm()
 
@@ -73,6 +78,11 @@ class DeadlineProtocol(HttpToolsProtocol):
         """Its head is complete."""
         self._in_head = False
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of it came."""
+        self._body_bytes += len(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """It is complete."""
@@ -109,15 +119,20 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     def _arm(self) -> None:
         self._disarm()
-        self._deadline = self.loop.call_later(self.request_seconds, self._too_slow)
+        self._armed_at = self.loop.time()
+        self._deadline = self.loop.call_later(self.request_seconds, self._overdue)
 
     def _disarm(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
-    def _too_slow(self) -> None:
-        if not self.transport.is_closing():
+    def _overdue(self) -> None:
+        """Close, unless what came of the body has earned it more time."""
+        ends_at = self._armed_at + self.request_seconds + self._body_bytes / self.body_bytes_per_second
+        if self.loop.time() < ends_at:
+            self._deadline = self.loop.call_at(ends_at, self._overdue)
+        elif not self.transport.is_closing():
             self.transport.close()
 
 

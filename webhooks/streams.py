@@ -11,8 +11,9 @@ from mailover.core.fleet import StreamState
 from mailover.core.orders import order_of
 from mailover.errors import NotFoundError
 from mailover.service import Snapshot
-from webhooks.asked import LONGEST_PIN_MINUTES, Order, PinRequest, StreamPath, Until
+from webhooks.asked import LONGEST_PIN_MINUTES, Listing, Order, PinRequest, StreamPath, Until
 from webhooks.flag_schemas import StreamBody, Streams
+from webhooks.listing import piece
 from webhooks.parts import caller, parts
 from webhooks.portraits import instant
 
@@ -20,10 +21,12 @@ blueprint = APIBlueprint("streams", __name__, url_prefix="/v1")
 
 
 @blueprint.get("/streams", responses={200: Streams})
-def list_streams() -> dict[str, object]:
+def list_streams(query: Listing) -> dict[str, object]:
     """Every stream."""
     snapshot = parts().service.snapshot
-    return {"items": [_body(snapshot, name, state) for name, state in snapshot.fleet.streams.items()], "next": None}
+    streams = snapshot.fleet.streams
+    names, following = piece(streams, query)
+    return {"items": [_body(snapshot, name, streams[name]) for name in names], "next": following}
 
 
 @blueprint.get("/streams/<stream>", responses={200: StreamBody})

@@ -47,7 +47,7 @@ class Subscriptions(Told):
     """All receivers."""
 
     items: list[SubscriptionBody]
-    next: None
+    next: str | None
 
 
 class DeletedSubscription(Told):
@@ -105,4 +105,4 @@ class Hooks(Told):
     """Every hook command of the config."""
 
     items: list[HookBody]
-    next: None
+    next: str | None

@@ -15,7 +15,8 @@ from mailover.secrets import Secret
 from mailover.storage.hooks import Sending, Terms
 from mailover.storage.roster import Hook
 from mailover.storage.store import Backlog
-from webhooks.asked import DeliveryQuery, Replay, SubscriptionPatch, SubscriptionPath, SubscriptionRequest
+from webhooks.asked import DeliveryQuery, Listing, Replay, SubscriptionPatch, SubscriptionPath, SubscriptionRequest
+from webhooks.listing import piece
 from webhooks.parts import Parts, caller, parts
 from webhooks.subscription_schemas import (
     DeletedSubscription,
@@ -35,11 +36,12 @@ _LONGEST = timedelta(days=366)
 
 
 @blueprint.get("/subscriptions", responses={200: Subscriptions})
-def list_subscriptions() -> dict[str, object]:
+def list_subscriptions(query: Listing) -> dict[str, object]:
     """Every receiver of outgoing webhooks, those of the config first."""
     here = parts()
-    backlogs = _backlogs(here)
-    return {"items": [_body(here, hook, backlogs) for hook in here.roster.hooks.values()], "next": None}
+    hooks, backlogs = {hook.name: hook for hook in here.roster.hooks.values()}, _backlogs(here)
+    names, following = piece(hooks, query)
+    return {"items": [_body(here, hooks[name], backlogs) for name in names], "next": following}
 
 
 @blueprint.post("/subscriptions", responses={200: NewSubscription, 201: NewSubscription})

@@ -62,6 +62,9 @@ class Courier:
                 _log.error("%s: the outbox cannot be reached: %s", self.endpoint, error)
             self._store_failed = True
             return _LOOK_AGAIN
+        except Exception as error:  # noqa: BLE001 - an endpoint has one thread; the text of a defect may hold secrets
+            _log.error("%s: a defect in mailover: %s", self.endpoint, type(error).__name__)
+            return _LOOK_AGAIN
         self._store_failed = False
         return wait
 

@@ -17,6 +17,11 @@ class Dispatcher:
         """Nothing runs yet."""
         self._rounds = [_Round(courier) for courier in couriers]
 
+    @property
+    def endpoints(self) -> frozenset[str]:
+        """Whom the couriers serve."""
+        return frozenset(each.endpoint for each in self._rounds)
+
     def start(self) -> None:
         """Begin with what the outbox still holds."""
         for each in self._rounds:
@@ -42,6 +47,7 @@ class _Round:
 
     def __init__(self, courier: Courier) -> None:
         self._courier = courier
+        self.endpoint = courier.endpoint
         self.bell = threading.Event()
         self.stopping = False
         self.thread = threading.Thread(target=self._run, name=f"mailover-courier-{courier.endpoint}", daemon=True)

@@ -39,10 +39,6 @@ _QUEUEING = timedelta(seconds=15)
 """How long an attempt may wait for a thread, besides its own time: after that its lease ends, as if we had died."""
 
 
-SUBSCRIPTIONS = "subscriptions"
-"""The channel of receivers that come and go: one label for all of them."""
-
-
 class Sender(Protocol):
     """Makes one attempt."""
 
@@ -191,8 +187,10 @@ class HookPool:
                 settlement = self._try(hook, delivery)
         except StorageError as error:  # nothing was sent: the same again, when the store is back
             _log.debug("%s: %s", hook.endpoint, error)
+        except Exception as error:  # noqa: BLE001 - a defect must not end a receiver; its text may hold secrets
+            settlement = self._settled(delivery, DeliveryError(f"{type(error).__name__} (a defect in mailover)"))
         if settlement is not None:
-            self._count(hook.endpoint if hook.static else SUBSCRIPTIONS, _outcome(settlement))
+            self._count(hook.channel, _outcome(settlement))
         failed = settlement is None or settlement.error is not None
         (self._lame.add if failed or self._clock.now() - began > _SLOW else self._lame.discard)(hook.endpoint)
         self._done.put((delivery, settlement))
@@ -207,8 +205,6 @@ class HookPool:
             status = self._sender.send(hook, delivery.event)
         except DeliveryError as error:
             return self._settled(delivery, error, max_age=hook.max_age)
-        except Exception as error:  # noqa: BLE001 - a defect must not end a receiver; its text may hold secrets
-            return self._settled(delivery, DeliveryError(f"{type(error).__name__} (a defect in mailover)"))
         if delivery.attempts:
             _log.info("%s: %s delivered after %d failures", hook.endpoint, delivery.event.id, delivery.attempts)
         ends = hook.name if hook.once and delivery.event.type is not EventType.WEBHOOK_TEST else None

@@ -9,7 +9,8 @@ import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
@@ -98,13 +99,7 @@ class _Line:
 
     def connect(self, addresses: tuple[str, ...], port: int) -> None:
         """To the first address that answers."""
-        for number, address in enumerate(addresses):
-            try:
-                self._socket = socket.create_connection((address, port), self.remaining() / (len(addresses) - number))
-                break
-            except OSError:
-                if number == len(addresses) - 1:
-                    raise
+        self._socket = dial(addresses, port, self._ends)
         self._cutter = Timer(self.remaining(), self._cut)
         self._cutter.daemon = True
         self._cutter.start()
@@ -146,6 +141,21 @@ class _Line:
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # below TLS, which is in use elsewhere
             except OSError:
                 return
+
+
+def dial(addresses: Sequence[str], port: int, ends_at: float) -> socket.socket:
+    """A connection to the first of these addresses that answers, by `ends_at` on the monotonic clock. Raises OSError.
+
+    Each has its share of the time, so that a mute one leaves something for those behind it.
+    """
+    for left in range(len(addresses), 1, -1):
+        with suppress(OSError):
+            return _connection(addresses[-left], port, (ends_at - time.monotonic()) / left)
+    return _connection(addresses[-1], port, ends_at - time.monotonic())
+
+
+def _connection(address: str, port: int, seconds: float) -> socket.socket:
+    return socket.create_connection((address, port), max(0.001, seconds))
 
 
 def retry_after(answer: Answer, wall_seconds: float) -> timedelta | None:

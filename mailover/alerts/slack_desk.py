@@ -9,6 +9,7 @@ import queue
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection
+from contextlib import suppress
 
 from mailover.alerts.slack_buttons import Press
 from mailover.alerts.slack_presses import Interaction
@@ -20,6 +21,8 @@ from mailover.storage.store import Remembered
 _log = logging.getLogger("mailover.alerts.slack")
 
 _MOST_WAITING = 100
+_PATIENCE = 5.0
+"""Seconds, twice: the end of the house waits for no Slack that hangs."""
 _REMEMBERED = 1000
 _DESK = ":slack"
 """Whose keys they are, among those of the API's callers; no token can have this name."""
@@ -45,10 +48,11 @@ class SlackDesk:
         self._thread.start()
 
     def stop(self) -> None:
-        """Serve what was taken, then end."""
+        """Serve what was taken, as far as that takes no more than some seconds, then end."""
         if self._thread.ident is not None:
-            self._waiting.put(None)
-            self._thread.join(timeout=10)
+            with suppress(queue.Full):
+                self._waiting.put(None, timeout=_PATIENCE)
+            self._thread.join(timeout=_PATIENCE)
 
     def take(self, interaction: Interaction) -> bool:
         """Take an interaction and return at once; False when too many wait, and Slack has to tell it again."""

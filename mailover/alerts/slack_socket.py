@@ -22,6 +22,7 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from mailover.alerts.courier import RETRIES, wait_after
+from mailover.alerts.posting import dial
 from mailover.alerts.slack_api import SlackApi
 from mailover.alerts.slack_desk import SlackDesk
 from mailover.alerts.slack_presses import parse, read
@@ -150,6 +151,7 @@ class SlackSocket:
 
     def _dialled(self, url: str) -> ClientConnection:
         """A connection to the address Slack gave, whatever the other side does within ten seconds."""
+        ends_at = time.monotonic() + self._seconds
         parts = urlsplit(url)
         host, encrypted = parts.hostname or "", parts.scheme == "wss"
         if not encrypted and not (parts.scheme == "ws" and self._api.plain):
@@ -157,10 +159,8 @@ class SlackSocket:
         found = asyncio.run(self._resolver.resolve(host, within=self._seconds))
         if not found.addresses:
             raise OSError(found.because or "it has no address")
-        dialled = socket.create_connection(
-            (found.addresses[0], parts.port or (443 if encrypted else 80)), self._seconds
-        )
-        cutter = Timer(self._seconds, lambda: _cut(dialled))
+        dialled = dial(found.addresses, parts.port or (443 if encrypted else 80), ends_at)
+        cutter = Timer(max(0.0, ends_at - time.monotonic()), lambda: _cut(dialled))
         cutter.start()
         try:
             return connect(

@@ -55,6 +55,8 @@ class Submission:
     """What the client called itself."""
     utf8: bool = False
     """Whether addresses or headers need SMTPUTF8 (RFC 6531)."""
+    call: str = ""
+    """The same in every repeat of one call, and in no other call of `by`; empty where repeats cannot be told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

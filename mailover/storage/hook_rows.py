@@ -220,7 +220,9 @@ def _forget(connection: sa.Connection, subscription_id: str, endpoint: str) -> b
 
 
 def _waits(connection: sa.Connection, endpoint: str) -> bool:
-    waiting = sa.select(rows.c.seq).where(rows.c.state == outbox.PENDING, rows.c.endpoint == endpoint).limit(1)
+    """Whether something will still be sent to it: not where it is switched off."""
+    off = sa.exists().where(silenced.c.endpoint == endpoint)
+    waiting = sa.select(rows.c.seq).where(rows.c.state == outbox.PENDING, rows.c.endpoint == endpoint, ~off).limit(1)
     return connection.execute(waiting).first() is not None
 
 

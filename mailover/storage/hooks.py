@@ -106,7 +106,7 @@ class HookStore(Protocol):
         """Forget it with everything that waits for it; whether it was there."""
 
     def drop_expired(self, now: datetime, endpoints: Mapping[str, str]) -> int:
-        """Forget expired subscriptions for which nothing waits any more; `endpoints` by subscription."""
+        """Forget expired subscriptions to which nothing will be sent any more; `endpoints` by subscription."""
 
     def silenced(self) -> Mapping[str, Silenced]:
         """Every endpoint that is switched off."""

@@ -25,6 +25,8 @@ _log = logging.getLogger("mailover.storage")
 ROTATION = timedelta(hours=24)
 """How long a replaced secret signs beside the new one."""
 MOST_SUBSCRIPTIONS = 200
+SUBSCRIPTIONS = "subscriptions"
+"""The channel of all subscriptions."""
 _PREFIX = "webhook/"
 _SECRET_BYTES = 32
 
@@ -69,6 +71,11 @@ class Hook:
         if self.old_secret is None or (self.old_secret_until is not None and now >= self.old_secret_until):
             return (self.secret,)
         return (self.secret, self.old_secret)
+
+    @property
+    def channel(self) -> str:
+        """Under which name it is counted: receivers that come and go are one channel together."""
+        return self.endpoint if self.static else SUBSCRIPTIONS
 
     def wants(self, event: Event) -> bool:
         """Whether this event is sent to it."""

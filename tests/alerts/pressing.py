@@ -18,6 +18,7 @@ from mailover.config import Settings, build
 from mailover.config.mapping import policy
 from mailover.core.events import Event
 from mailover.core.observations import Failure, Observation, ProbeKind, Purpose
+from mailover.resolve import Resolver
 from mailover.service import Service
 from mailover.storage.sql import SqlStore, open_store
 
@@ -45,7 +46,7 @@ def settings(slack: FakeSlack, **more: object) -> Settings:
 class Pressed:
     """The house, and what people see of it."""
 
-    def __init__(self, slack: FakeSlack, store: SqlStore, seconds: float) -> None:
+    def __init__(self, slack: FakeSlack, store: SqlStore, seconds: float, resolver: Resolver) -> None:
         chosen = settings(slack)
         self.slack = slack
         self.clock = SystemClock()
@@ -66,6 +67,7 @@ class Pressed:
         assert inlet._socket is not None
         inlet._socket._slowness = 0.02
         inlet._socket._seconds = seconds
+        inlet._socket._resolver = resolver
         self.inlet: SlackInlet = inlet
 
     def break_down(self, provider: str = "postmark") -> Post:
@@ -109,9 +111,11 @@ class Pressed:
 
 
 @contextmanager
-def house(slack: FakeSlack, tmp_path: Path, *, seconds: float = 10) -> Iterator[Pressed]:
+def house(
+    slack: FakeSlack, tmp_path: Path, *, seconds: float = 10, resolver: Resolver | None = None
+) -> Iterator[Pressed]:
     store = open_store(f"sqlite:///{tmp_path}/pressed.db")
-    opened = Pressed(slack, store, seconds)
+    opened = Pressed(slack, store, seconds, resolver or Resolver())
     opened.see("ses")
     opened.service.start()
     opened.dispatcher.start()

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from fake_clock import FakeClock
@@ -181,6 +182,36 @@ def test_a_store_that_fails_for_a_while_doubles_nothing(
     failing.full = False
     run(courier, clock, 20)
     assert ear.heard == [happening(1).id, happening(2).id]
+
+
+class Defective:
+    """A store with a defect of its own, for a while."""
+
+    def __init__(self, store: SqlStore) -> None:
+        self._store = store
+        self.defective = True
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    def outbox_due(self, endpoint: str | None, **how: Any) -> object:
+        if self.defective:
+            raise KeyError("SECRET")
+        return self._store.outbox_due(endpoint, **how)
+
+
+def test_a_defect_anywhere_ends_no_endpoint(
+    happen: Happen, store: SqlStore, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    ear, odd = Ear(), Defective(store)
+    happen(happening(1))
+    courier = Courier("slack", ear, odd, clock)  # type: ignore[arg-type] - it stands in for the store
+    run(courier, clock, 20)
+    assert "slack: a defect in mailover: KeyError" in caplog.text
+    assert "SECRET" not in caplog.text
+    odd.defective = False
+    run(courier, clock, 20)
+    assert ear.heard == [happening(1).id]
 
 
 def test_every_attempt_is_counted_by_what_became_of_it(happen: Happen, store: SqlStore, clock: FakeClock) -> None:

@@ -97,6 +97,25 @@ def test_a_reload_adds_and_takes_away_receivers_and_keeps_subscriptions(
     assert {each.path for each in receiver.requests} == {"/hook/mine", "/hook/added"}
 
 
+def test_what_waits_for_a_receiver_that_was_taken_out_keeps_no_alert_ringing(
+    house: House, receiver: HookReceiver, tmp_path: Path
+) -> None:
+    """And receivers that come and go are one series, however many there were."""
+    receiver.always = Reply(status=503)
+    for number in range(2):
+        call(house, "POST", "/subscriptions", {"url": f"{receiver.url}/{number}", "events": ["stream.pinned"]})
+    pin(house, "two")
+    receiver.wait_for(3)
+    wanted = document(tmp_path, receiver)
+    del wanted["webhooks"]["ticketing"]
+    wanted["server"]["listen"] = str(house._settings.server.listen)
+    house.reload(build(wanted, {}))
+    told = requests.get(f"{house.api.url}/metrics", timeout=10).text
+    assert [line for line in told.splitlines() if line.startswith("mailover_outbox_pending")] == [
+        'mailover_outbox_pending{channel="subscriptions"} 2.0'
+    ]
+
+
 def test_what_nobody_could_take_is_sent_after_a_restart(tmp_path: Path, receiver: HookReceiver) -> None:
     receiver.always = Reply(status=503)
     first = assemble(build(document(tmp_path, receiver), {}))

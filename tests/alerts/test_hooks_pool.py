@@ -271,6 +271,33 @@ def test_a_defect_is_a_failure_like_any_other_and_tells_no_secret(
     assert "SECRET" not in caplog.text
 
 
+class Defective:
+    """A store with a defect where it is asked for newer moves, for a while."""
+
+    def __init__(self, store: SqlStore) -> None:
+        self._hooks = store.hooks
+        self.defective = True
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._hooks, name)
+
+    def newer_move(self, delivery: Any) -> str | None:
+        if self.defective:
+            raise KeyError("SECRET")
+        return self._hooks.newer_move(delivery)
+
+
+def test_a_defect_before_anything_is_sent_ends_no_receiver(store: SqlStore, clock: FakeClock, happen: Happen) -> None:
+    odd, ear = Defective(store), Ear()
+    pool = ByHand(Roster(odd, clock, [hook(latest_only=True)]), ear, clock)  # type: ignore[arg-type] - as below
+    happen(happening(1), to=("webhook/ticketing",))
+    pool.run(5)
+    assert (ear.heard, log(store)[0].last_error) == ([], "KeyError (a defect in mailover)")
+    odd.defective = False
+    pool.run(20)
+    assert [event for _, event in ear.heard] == [happening(1).id]
+
+
 class Forgetful:
     """A store whose disk is full for a while: it takes no settlement."""
 

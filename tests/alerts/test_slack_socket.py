@@ -12,6 +12,7 @@ from slack_people import ANN, STRANGER, buttons, press, typed
 from slack_sockets import TICKET, SocketSide
 
 from mailover.core.events import EventType
+from mailover.resolve import Resolver
 
 
 @pytest.fixture
@@ -153,6 +154,18 @@ def test_a_slack_that_never_greets_is_left_and_asked_again(slack: FakeSlack, sid
         side.greets = True
         count = len(side.lines)
         side.wait_for_lines(count + 1)
+        side.wait_for_ack(side.tell(typed(slack, "status")))
+
+
+def test_where_one_address_of_slacks_does_not_answer_the_next_one_is_called(
+    slack: FakeSlack, side: SocketSide, tmp_path: Path
+) -> None:
+    """As where a name has IPv6 addresses first, and this machine no way to them."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text("127.0.0.2 slack.test\n127.0.0.1 slack.test\n")
+    slack.socket_url = slack.socket_url.replace("127.0.0.1", "slack.test")
+    with house(slack, tmp_path, resolver=Resolver(hosts_file=str(hosts))):
+        side.wait_for_lines(1)
         side.wait_for_ack(side.tell(typed(slack, "status")))
 
 

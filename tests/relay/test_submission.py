@@ -193,6 +193,14 @@ def test_what_differs_in_anything_is_another_message(way: Doorway, changed: dict
     assert way.take() != way.take(**changed)
 
 
+def test_a_call_that_is_made_again_is_kept_once_though_its_content_was_composed_anew(way: Doorway) -> None:
+    first = way.take(call="invoice-1", content=b"Subject: x\r\n\r\n--boundary-1--\r\n")
+    assert way.take(call="invoice-1", content=b"Subject: x\r\n\r\n--boundary-2--\r\n") == first
+    assert len(way.accepted) == 1
+    assert way.take(call="invoice-2") != first
+    assert way.take(call="invoice-1", by="another") != first
+
+
 def test_two_messages_that_nobody_named_are_two(way: Doorway) -> None:
     """A report that says the same each hour is sent each hour."""
     assert way.take(content=b"Subject: x\r\n\r\n") != way.take(content=b"Subject: x\r\n\r\n")

@@ -121,6 +121,16 @@ def test_an_expired_subscription_goes_when_nothing_waits_for_it(store: SqlStore)
     assert store.hooks.drop_expired(at(3600), endpoints) == 1
 
 
+def test_an_expired_subscription_that_is_switched_off_goes_with_what_it_will_never_hear(store: SqlStore) -> None:
+    store.hooks.subscribe(subscription(1), keep_old_until=None)
+    send(store, event(1), event(2))
+    (delivery,) = due(store)
+    store.hooks.settle([settled(delivery, status=410, error="gone", silence="gone")])
+    assert store.hooks.drop_expired(at(3599), {"sub_1": "webhook/sub_1"}) == 0
+    assert store.hooks.drop_expired(at(3600), {"sub_1": "webhook/sub_1"}) == 1
+    assert (store.hooks.subscriptions(), store.hooks.silenced(), store.backlogs()) == ((), {}, ())
+
+
 def test_the_newest_move_of_a_stream_is_known(store: SqlStore) -> None:
     send(store, failover(1, "a", "b"), failover(2, "b", "c", "other"), failover(3, "b", "a"), event(4))
     (delivery,) = due(store)

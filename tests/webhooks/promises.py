@@ -28,9 +28,11 @@ class Promises:
         assert promised is not None, f"{answer.request.method} {path} promises no {answer.status_code}"
         if "$ref" in promised:
             promised = self._document["components"]["responses"][promised["$ref"].rpartition("/")[2]]
+        assert not ({"ETag", "Retry-After"} & promised.get("headers", {}).keys()) - answer.headers.keys()
         content_type = answer.headers.get("Content-Type", "").partition(";")[0]
-        if answer.status_code == 304 or content_type == "text/plain":
+        if answer.status_code == 304 or not answer.content:
             return
+        assert content_type in promised["content"], f"{answer.request.method} {path} promises no {content_type}"
         schema = promised["content"][content_type]["schema"]
         if not content_type.endswith("json"):
             return

@@ -131,6 +131,12 @@ def test_an_envelope_in_the_query_outranks_the_headers() -> None:
     assert (submission.sender, submission.recipients) == ("bounce@example.com", ("eve@example.net",))
 
 
+def test_bytes_with_a_message_id_are_known_by_it_and_others_by_their_call() -> None:
+    named = b"message-ID: <1@app.example>\n" + RAW
+    known = [adopt(each, RawEnvelope(), stream="transactional", by="app", call="a").call for each in (named, RAW)]
+    assert known == ["", "a"]
+
+
 @pytest.mark.parametrize(
     "raw", [b"", b"Subject: x\n\nhello", b"From: a@example.com\n\nhello", b"From: \xff\n\n", b"\0\0"]
 )

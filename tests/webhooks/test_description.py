@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import schemathesis
-from api_house import SECRETS, House, open_house
+from api_house import SECRETS, Api, House, open_house
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
@@ -57,6 +57,20 @@ def test_every_route_is_described(house: House, document: dict[str, Any]) -> Non
 
 def test_every_type_of_event_is_described(document: dict[str, Any]) -> None:
     assert set(document["webhooks"]) == {each.value for each in EventType}
+
+
+def test_what_comes_in_headers_is_described_too(document: dict[str, Any]) -> None:
+    flag = document["paths"]["/v1/active-provider"]["get"]["responses"]
+    assert all("ETag" in flag[status]["headers"] for status in ("200", "304"))
+    assert all("Retry-After" in document["components"]["responses"][status]["headers"] for status in ("429", "503"))
+    assert "Last-Event-ID" in {each["name"] for each in document["paths"]["/v1/events"]["get"]["parameters"]}
+    sent = {each["name"] for each in document["webhooks"]["failover.happened"]["post"]["parameters"]}
+    assert sent == {"webhook-id", "webhook-timestamp", "webhook-signature", "Idempotency-Key"}
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/openmetrics-text; version=1.0.0"])
+def test_both_forms_of_metrics_are_described(api: Api, accept: str) -> None:
+    assert api.get("/metrics", scope="metrics", headers={"Accept": accept}).status_code == 200
 
 
 def test_every_example_is_what_its_shape_says(document: dict[str, Any]) -> None:

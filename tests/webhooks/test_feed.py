@@ -2,6 +2,7 @@
 
 import threading
 import time
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from api_house import House, open_house
 
 from mailover.core.commands import DisableProvider, EnableProvider
+from mailover.storage.store import Retention
 from webhooks.auth import new_secret
 from webhooks.feed import Choice, Feed, Place
 
@@ -74,6 +76,19 @@ def test_a_client_ahead_of_the_memory_hears_nothing_twice(house: House, feed: Fe
 
 def test_an_empty_log_has_a_beginning(house: House, feed: Feed) -> None:
     assert read(feed, Place(id=None))[0] == logged(house)
+
+
+def test_a_house_so_quiet_that_its_last_event_was_forgotten_is_heard_again(house: House, feed: Feed) -> None:
+    happen(house, 1)
+    feed.refresh()
+    place = feed.join(None)
+    while house.store.tidy(house.clock.now() + timedelta(days=500), Retention()):
+        pass
+    assert logged(house) == []
+    feed.refresh()
+    happen(house, 2)
+    feed.refresh()
+    assert read(feed, place)[0] == logged(house) != []
 
 
 def test_events_that_were_not_chosen_move_the_place(house: House, feed: Feed) -> None:

@@ -47,6 +47,12 @@ def test_who_changes_things_without_pause_is_slowed_and_may_still_read(strict: A
     assert strict.call("POST", "/v1/reports", scope="report", json={"reports": [{"provider": "ses", "ok": True}]}).ok
 
 
+def test_looking_is_free_also_at_what_only_operators_may_see(strict: Api) -> None:
+    paths = ["/v1/subscriptions", "/v1/messages", "/v1/suppressions"] * 3
+    assert {strict.get(path, scope="operate").status_code for path in paths} == {200}
+    assert strict.operate("PUT", PIN, json={"provider": "ses", "minutes": 5}).status_code == 200
+
+
 def test_a_stranger_without_pause_is_slowed_and_its_neighbours_are_not(strict: Api) -> None:
     wrong = {"Authorization": "Bearer mlo_wrong"}
     answers = [strict.get("/v1/active-provider", scope=None, headers=wrong) for _ in range(8)]

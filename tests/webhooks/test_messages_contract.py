@@ -61,6 +61,29 @@ def test_a_repeat_under_one_key_is_kept_once(api: Api, house: House, relay: Keep
     assert send(api, {**PLAIN, "subject": "Another"}, headers=key).status_code == 422
 
 
+@pytest.mark.parametrize("form", ["json", "bytes"])
+def test_a_repeat_of_a_call_that_was_never_answered_is_kept_once(
+    api: Api, house: House, relay: KeepingRelay, form: str
+) -> None:
+    """The message was kept, but its sender heard of trouble: as when the house ends in that very moment."""
+
+    def call() -> requests.Response:
+        headers = {"Idempotency-Key": "invoice-1"}
+        file = {"filename": "a.txt", "content": "VG90YWw6IDEwMA=="}
+        return (
+            send(api, {**PLAIN, "attachments": [file]}, headers=headers)
+            if form == "json"
+            else send_raw(api, headers=headers)
+        )
+
+    relay.mute = True
+    assert call().status_code == 503
+    relay.mute = False
+    told = call()
+    assert told.status_code == 202
+    assert [each.id for each in house.store.mail.mails().items] == [told.json()["id"]]
+
+
 def test_without_a_relay_nothing_is_taken(api: Api) -> None:
     answer = send(api)
     assert answer.status_code == 503

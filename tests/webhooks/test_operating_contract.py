@@ -1,7 +1,9 @@
 """Orders, reports and logs, on both servers."""
 
 import json
+import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -182,6 +184,27 @@ def test_a_check_shows_each_stage(api: Api, house: House) -> None:
     assert [(each["kind"], each["ok"], each["failure"]) for each in told["results"]] == [("login", True, None)]
 
 
+def test_checks_that_take_their_time_keep_nobody_else_waiting(api: Api, house: House) -> None:
+    """A workflow that tests twenty providers at once, each by a round trip."""
+    may_end, begun = threading.Event(), threading.Semaphore(0)
+
+    def slow(provider: str, kinds: Sequence[ProbeKind]) -> Sequence[Observation]:
+        begun.release()
+        assert may_end.wait(60)
+        return [house.probe(provider, kind) for kind in kinds]
+
+    house.service.offer_checks(slow)
+    with ThreadPoolExecutor(20) as pool:
+        checks = [pool.submit(api.operate, "POST", "/v1/providers/ses/check", json={}) for _ in range(20)]
+        try:
+            assert all(begun.acquire(timeout=20) for _ in checks)
+            assert api.get("/healthz", scope=None).json() == {"status": "ok"}
+            assert report(api, {"provider": "ses", "ok": True}).status_code == 200
+        finally:
+            may_end.set()
+        assert {each.result().status_code for each in checks} == {200}
+
+
 def test_the_mailbox_hears_of_arrivals(api: Api, house: House) -> None:
     body = {"nonce": "n-1", "folder": "Junk", "headers": {"X-Spam": "yes"}}
     post = "/v1/mailbox/ses"
@@ -229,6 +252,31 @@ def test_a_list_goes_on_where_it_ended(api: Api, house: House) -> None:
         piecewise += [each["id"] for each in page["items"]]
     assert piecewise == whole
     assert [each["id"] for each in api.get("/v1/events?newest=1").json()["items"]] == whole[::-1]
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/v1/providers", "name"),
+        ("/v1/streams", "stream"),
+        ("/v1/outbox", "stream"),
+        ("/v1/subscriptions", "id"),
+    ],
+)
+def test_a_short_list_comes_whole_or_in_pieces(api: Api, path: str, name: str) -> None:
+    for number in range(3):
+        api.operate("POST", "/v1/subscriptions", json={"url": f"https://tool.example/{number}"})
+    whole = api.get(path, scope="operate").json()
+    page = api.get(f"{path}?limit=1", scope="operate").json()
+    piecewise = page["items"]
+    while page["next"]:
+        assert len(page["items"]) == 1
+        page = api.get(f"{path}?limit=1&after={page['next']}", scope="operate").json()
+        piecewise += page["items"]
+    assert [each[name] for each in piecewise] == [each[name] for each in whole["items"]]
+    assert (len(piecewise) > 1, whole["next"]) == (True, None)
+    assert api.get(f"{path}?after=nobody", scope="operate").status_code == 404
+    assert api.get(f"{path}?limit=0", scope="operate").status_code == 422
 
 
 # -- trouble of our own ---------------------------------------------------------------------------------------------

@@ -14,10 +14,15 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 from api_house import SECRETS, House, open_house
+from mail_house import KeepingRelay
 
 from webhooks.server import ApiServer, DeadlineProtocol
 
 GOOD_HEAD = b"GET /v1/active-provider%b HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %b\r\n\r\n"
+POST_HEAD = (
+    b"POST %b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    b"Authorization: Bearer %b\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n"
+)
 
 
 def get(query: str = "") -> bytes:
@@ -28,6 +33,7 @@ class HastyProtocol(DeadlineProtocol):
     """The deadline of the house, in test time."""
 
     request_seconds = 0.5
+    body_bytes_per_second = 10_000
     stall_seconds = 0.5
 
 
@@ -74,7 +80,13 @@ def test_a_silent_or_half_sent_request_is_closed(server: ApiServer, sent: bytes)
 
 
 @pytest.mark.parametrize(
-    ("begin", "drip"), [(b"GET /healthz HTTP/1.1\r\n", b"X-Drip: 1\r\n"), (b"", b"\r\n"), (get(), b"\r\n")]
+    ("begin", "drip"),
+    [
+        (b"GET /healthz HTTP/1.1\r\n", b"X-Drip: 1\r\n"),
+        (b"", b"\r\n"),
+        (get(), b"\r\n"),
+        (POST_HEAD % (b"/v1/reports", SECRETS["report"].encode(), b"application/json", 60_000), b"x"),
+    ],
 )
 def test_dripping_wins_no_time(server: ApiServer, begin: bytes, drip: bytes) -> None:
     with connection(server) as opened:
@@ -85,6 +97,17 @@ def test_dripping_wins_no_time(server: ApiServer, begin: bytes, drip: bytes) -> 
                 opened.sendall(drip)
                 time.sleep(0.05)
         assert time.monotonic() - began < 10
+
+
+def test_a_large_message_over_a_thin_line_is_taken_while_it_moves(server: ApiServer, house: House) -> None:
+    KeepingRelay(house)
+    message = b"From: a@example.com\r\nTo: b@example.net\r\n\r\n" + b"x" * 300_000
+    with connection(server) as opened:
+        opened.sendall(POST_HEAD % (b"/v1/messages", SECRETS["send"].encode(), b"message/rfc822", len(message)))
+        for start in range(0, len(message), 10_000):
+            opened.sendall(message[start : start + 10_000])
+            time.sleep(0.05)
+        assert everything(opened).startswith(b"HTTP/1.1 202 ")
 
 
 def test_who_waits_for_an_answer_outlives_the_deadline(server: ApiServer, house: House) -> None:
