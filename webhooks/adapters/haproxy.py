@@ -16,8 +16,8 @@ def standing(snapshot: Snapshot, question: str) -> str:
     breaker = snapshot.fleet.breakers.get(name)
     if published is None or breaker is None:
         return ""
-    share = published.flag.weights.get(name, 0.0) if published.flag.provider is not None else 0.0
-    if share > 0 or name == published.flag.provider:
+    share = published.flag.weights.get(name, 0.0)
+    if published.flag.sending and (share > 0 or name == published.flag.provider):
         return f"up ready {max(1, round(100 * share))}%"
     if breaker.closed:
         return "up drain"

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from adapter_house import postpone_marketing
 from api_house import House
 
 from mailover.config.adapters import FileFormat, FilesSettings
@@ -47,6 +48,13 @@ def test_each_stream_has_its_files_and_nothing_else_is_there(place: Path, house:
         "* smtp:[smtp.ses.example]:587, [smtp.sendgrid.example]:587\n"
     )
     assert all(path.stat().st_mode & 0o777 == 0o644 for path in place.iterdir())
+
+
+def test_the_map_of_a_stream_that_waits_for_others_keeps_its_mail_in_the_queue(place: Path, house: House) -> None:
+    postpone_marketing(house)
+    files(place).bring(house.service.snapshot)
+    assert (place / "marketing.transport").read_text() == "* lmtp:unix:held-by-mailover\n"
+    assert (place / "transactional.transport").read_text().startswith("* smtp:[smtp.sendgrid.example]:587")
 
 
 def test_a_shell_reads_the_variables(place: Path, house: House) -> None:

@@ -1,7 +1,7 @@
 """How HAProxy is told that a server stands; the words are those of its manual."""
 
 import pytest
-from adapter_house import share
+from adapter_house import postpone_marketing, share
 from api_house import Api, House, behind_edge
 from requests import Session
 
@@ -38,6 +38,12 @@ def test_shares_are_weights(house: House) -> None:
     share(house, postmark=0.9, sendgrid=0.1)
     assert ask(house, "postmark") == "up ready 90%"
     assert ask(house, "sendgrid") == "up ready 10%"
+
+
+def test_a_stream_that_waits_for_others_has_every_server_drained(house: House) -> None:
+    postpone_marketing(house)
+    assert ask(house, "ses marketing") == ask(house, "sendgrid marketing") == "up drain"
+    assert ask(house, "sendgrid") == "up ready 100%"
 
 
 def test_a_disabled_one_is_down(house: House) -> None:
