@@ -1,7 +1,9 @@
 """What Exim is told: hosts in order for an address, and never nothing, which it would take for an address of nobody."""
 
+from dataclasses import replace
+
 import pytest
-from api_house import House
+from api_house import POLICY, House
 
 from webhooks.adapters.exim import HELD, hosts
 
@@ -16,6 +18,13 @@ def test_the_healthy_providers_are_named_in_order_with_their_ports(house: House)
     house.succeed("sendgrid", "ses")
     house.fail("postmark")
     assert ask(house, "route ann@example.net") == "smtp.sendgrid.example::587:smtp.ses.example::587"
+
+
+def test_the_colons_of_an_ipv6_address_part_no_hosts(house: House) -> None:
+    near = replace(POLICY.providers["postmark"], host="2001:db8::25")
+    house.service.reload(replace(POLICY, providers={**POLICY.providers, "postmark": near}), "transactional")
+    told = ask(house, "route ann@example.net").removesuffix(":smtp.sendgrid.example::587:smtp.ses.example::587")
+    assert told == "[2001::db8::::25]::587"
 
 
 def test_a_stream_is_named_behind_the_address_whatever_the_address_holds(house: House) -> None:
