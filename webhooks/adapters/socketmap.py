@@ -75,21 +75,23 @@ class Conversation:
 
     def hear(self, data: bytes) -> Said:
         """Answer every question that is complete; what is no netstring ends the connection."""
-        heard, told = self._heard + data, bytearray()
-        while heard:
-            length, colon, rest = heard.partition(b":")
-            if len(length) > _DIGITS or not (length.isdigit() or (not length and not colon)):
+        heard, told, at = self._heard + data, bytearray(), 0
+        while at < len(heard):
+            colon = heard.find(b":", at, at + _DIGITS + 1)
+            length = heard[at:colon] if colon >= 0 else heard[at : at + _DIGITS + 1]
+            if len(length) > _DIGITS or not length.isdigit():
                 return Said(answer=bytes(told), over=True)
-            if not colon:
+            if colon < 0:
                 break
-            size = int(length)
-            if size > _LONGEST or rest[size : size + 1] not in {b"", b","}:
+            begin, size = colon + 1, int(length)
+            end = begin + size
+            if size > _LONGEST or heard[end : end + 1] not in {b"", b","}:
                 return Said(answer=bytes(told), over=True)
-            if len(rest) <= size:
+            if len(heard) <= end:
                 break
-            told += _netstring(self._reply(rest[:size]))
-            heard = rest[size + 1 :]
-        self._heard = heard
+            told += _netstring(self._reply(heard[begin:end]))
+            at = end + 1
+        self._heard = heard[at:]
         return Said(answer=bytes(told), complete=bool(told))
 
     def _reply(self, question: bytes) -> str:
