@@ -462,7 +462,8 @@ class _Dialogue(smtplib.SMTP):
         """One attempt; smtplib's login tries every mechanism in turn, and providers lock accounts for that."""
         self.user, self.password = username, password
         plain = "PLAIN" in str(self.esmtp_features.get("auth", "")).upper().split()
-        self.auth(*(("PLAIN", self.auth_plain) if plain else ("LOGIN", self.auth_login)))
+        way = ("PLAIN", self.auth_plain) if plain else ("LOGIN", self.auth_login)
+        self._must(235, self.auth(*way))  # to smtplib a 503 is a yes
 
     def _must(self, wanted: int, reply: tuple[int, bytes]) -> None:
         if reply[0] != wanted:
