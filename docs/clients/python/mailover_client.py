@@ -34,7 +34,17 @@ from functools import cache
 from typing import Any, Literal, Self, cast
 from urllib.parse import quote, urlsplit
 
-__all__ = ["Account", "AmbiguousError", "Flag", "HeldError", "Mailover", "MailoverError", "NotSentError", "Sent"]
+__all__ = [
+    "Account",
+    "AmbiguousError",
+    "Flag",
+    "HeldError",
+    "Mailover",
+    "MailoverError",
+    "NotSentError",
+    "Outcome",
+    "Sent",
+]
 
 _log = logging.getLogger("mailover_client")
 
