@@ -435,7 +435,7 @@ class _Dialogue(smtplib.SMTP):
         """The whole dialogue; the recipients that were refused. Raises OSError."""
         account = self._account
         self.sock = socket.create_connection((account.host, account.port), self._left())
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or a short mail's end waits for nothing
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or a mail's end waits for an acknowledgement
         if account.tls == "implicit":
             self._encrypt()
         self._stage = "banner"

@@ -2,20 +2,13 @@
 
 import logging
 import time
-from collections.abc import Callable
 
 import pytest
 from api_house import House
+from running.agents import until
 
 from mailover.service import Snapshot
 from webhooks.adapters.upkeep import Upkeep, UpkeepError
-
-
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 15
-    while not holds():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.01)
 
 
 def test_decisions_that_move_no_flag_do_not_hurry_a_try_that_failed(house: House) -> None:
