@@ -9,16 +9,19 @@ from datetime import datetime
 from mailover.core.providers import Provider, Tls
 from mailover.service import Snapshot
 from webhooks.adapters.choice import places, way_of
+from webhooks.adapters.wonder import Wonder
 
 HELD = "held-by-mailover.invalid"
 
 
-def hosts(snapshot: Snapshot, now: datetime, question: str) -> str:
+def hosts(snapshot: Snapshot, now: datetime, question: str, wonder: Wonder) -> str:
     """The answer to `route ADDRESS` or `route ADDRESS STREAM`: `host::port:host::port`."""
     verb, _, about = question.partition(" ")
     local, at, rest = about.rpartition("@")
     domain, _, name = rest.partition(" ")
     stream = name or snapshot.default_stream
+    if stream not in snapshot.flags:
+        wonder.at(stream)
     if verb != "route" or not (local and at and domain) or stream not in snapshot.flags:
         return HELD
     ways = places(snapshot, way_of(snapshot, now, stream=stream, recipient=f"{local}@{domain}".lower()))

@@ -4,9 +4,25 @@ Always the whole state, since only an agent can undo what an agent did. Who asks
 nothing, and HAProxy leaves that server as it is.
 """
 
+from collections.abc import Callable
+
 from mailover.service import Snapshot
+from webhooks.adapters.wonder import Wonder
 
 _LONGEST_REASON = 120
+
+
+def agent(snapshot: Callable[[], Snapshot]) -> Callable[[str], str]:
+    """Answers by the present snapshot; a name that nobody has would stay up for ever, so the log tells of it."""
+    wonder = Wonder("haproxy asks for a provider or a stream that is not there")
+
+    def answer(question: str) -> str:
+        told = standing(snapshot(), question)
+        if question and not told:
+            wonder.at(question)
+        return told
+
+    return answer
 
 
 def standing(snapshot: Snapshot, question: str) -> str:

@@ -4,7 +4,6 @@ Postfix tries such a list in order, so it moves on by itself when a hop refuses,
 never told TEMP, which would refuse all mail, and nothing for `*`, which it would remember for half a minute.
 """
 
-import logging
 from collections.abc import Callable, Sequence
 
 from mailover.clock import Clock
@@ -13,15 +12,13 @@ from mailover.core.providers import Provider, Tls
 from mailover.service import Snapshot
 from webhooks.adapters.choice import places, way_of
 from webhooks.adapters.lines import Said
-
-_log = logging.getLogger("mailover.adapters")
+from webhooks.adapters.wonder import Wonder
 
 _LONGEST = 2048
 """Bytes of a question; an address has 320 at most."""
 _DIGITS = len(str(_LONGEST))
 _DEFAULT_MAP = "transport"
 _NOT_FOUND = "NOTFOUND "
-_MOST_WONDERED = 20
 
 
 class Answers:
@@ -32,14 +29,14 @@ class Answers:
         self._settings = settings
         self._snapshot = snapshot
         self._clock = clock
-        self._wondered: set[str] = set()
+        self._wonder = Wonder(f"postfix asks for a map that is no stream and not called {_DEFAULT_MAP}")
 
     def answer(self, name: str, key: str) -> str:
         """The reply for a key of a map; a map is called `transport`, or as a stream."""
         snapshot = self._snapshot()
         stream = name if name in snapshot.flags else snapshot.default_stream
         if name not in {stream, _DEFAULT_MAP}:
-            self._wonder(name)
+            self._wonder.at(name)  # an error would refuse all mail
             return _NOT_FOUND
         recipient = key.lower()
         _, at, domain = recipient.rpartition("@")
@@ -47,12 +44,6 @@ class Answers:
             return _NOT_FOUND
         way = way_of(snapshot, self._clock.now(), stream=stream, recipient=recipient)
         return f"OK {next_hops(places(snapshot, way), self._settings)}"
-
-    def _wonder(self, name: str) -> None:
-        """An error would refuse all mail, so a name that is wrong in Postfix's config is told in the log, once."""
-        if name not in self._wondered and len(self._wondered) < _MOST_WONDERED:
-            self._wondered.add(name)
-            _log.warning("postfix asks for a map that is no stream and not called %s: %r", _DEFAULT_MAP, name[:64])
 
 
 def next_hops(ways: Sequence[Provider], settings: SocketmapSettings) -> str:

@@ -6,10 +6,11 @@ import pytest
 from api_house import POLICY, House
 
 from webhooks.adapters.exim import HELD, hosts
+from webhooks.adapters.wonder import Wonder
 
 
 def ask(house: House, question: str) -> str:
-    return hosts(house.service.snapshot, house.clock.now(), question)
+    return hosts(house.service.snapshot, house.clock.now(), question, Wonder("exim asks for what is no stream"))
 
 
 def test_the_healthy_providers_are_named_in_order_with_their_ports(house: House) -> None:
@@ -31,6 +32,11 @@ def test_a_stream_is_named_behind_the_address_whatever_the_address_holds(house: 
     told = "smtp.ses.example::587:smtp.sendgrid.example::587"
     assert ask(house, "route ann@example.net marketing") == told
     assert ask(house, 'route "ann @ work"@example.net marketing') == told
+
+
+def test_a_stream_that_is_not_there_is_told_without_the_address(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    assert ask(house, "route ann@example.net nothing") == HELD
+    assert [record.getMessage() for record in caplog.records] == ["exim asks for what is no stream: 'nothing'"]
 
 
 @pytest.mark.parametrize(
