@@ -4,70 +4,33 @@ Nothing is measured here.
 """
 
 import os
-import pwd
 import re
-import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ground.figures import program
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "peers"))
+
+from real_postfix import OwnPostfix
+
+from mailover.demo.scene import free_port
+
 _PATIENCE = 30.0
 _COUNTED = re.compile(rb"mesg=(\d+)")
 
-_MAIN = """
-compatibility_level = 3.6
-queue_directory = {root}/queue
-data_directory = {root}/data
-command_directory = /usr/sbin
-daemon_directory = /usr/lib/postfix/sbin
-maillog_file = {root}/postfix.log
-maillog_file_prefixes = {root}
+_SENDING_ON = """
 myhostname = bench.test
-mydestination =
 mynetworks = 127.0.0.0/8
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-smtpd_peername_lookup = no
-disable_dns_lookups = yes
-alias_maps =
-local_recipient_maps =
 smtpd_relay_restrictions = permit_mynetworks, reject
 relayhost = [127.0.0.1]:{sink}
 smtp_fallback_relay = {fallbacks}
 """
-_MASTER = """
-127.0.0.1:{port} inet n - n - - smtpd
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-tlsmgr unix - - n 1000? 1 tlsmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-verify unix - - n - 1 verify
-flush unix n - n 1000? 0 flush
-proxymap unix - - n - - proxymap
-smtp unix - - n - - smtp
-relay unix - - n - - smtp
-error unix - - n - - error
-retry unix - - n - - error
-anvil unix - - n - 1 anvil
-scache unix - - n - 1 scache
-postlog unix-dgram n - n - 1 postlogd
-"""
-
-
-def free_port() -> int:
-    """A port that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Sink:
@@ -109,27 +72,16 @@ def sink(*options: str) -> Iterator[Sink]:
 @contextmanager
 def postfix(root: Path, sink_port: int, *fallbacks: int) -> Iterator[int]:
     """A Postfix of our own with its defaults, that relays everything to the sink; its port."""
-    config, port = root / "config", free_port()
-    for directory in (root, config, root / "queue", root / "data"):
-        directory.mkdir(exist_ok=True)
+    root.mkdir()
     root.chmod(0o755)
-    owner = pwd.getpwnam("postfix")
-    os.chown(root / "data", owner.pw_uid, owner.pw_gid)
+    one = OwnPostfix(root)
     listed = ", ".join(f"[127.0.0.1]:{each}" for each in fallbacks)
-    config.joinpath("main.cf").write_text(_MAIN.format(root=root, sink=sink_port, fallbacks=listed))
-    config.joinpath("master.cf").write_text(_MASTER.format(port=port))
-    subprocess.run([program("postfix", "postfix"), "-c", str(config), "check"], check=True, capture_output=True)
-    master = subprocess.Popen(
-        ["/usr/lib/postfix/sbin/master", "-d", "-c", str(config)], start_new_session=True, stderr=subprocess.DEVNULL
-    )
+    one.furnish(_SENDING_ON.format(sink=sink_port, fallbacks=listed))
+    one.start()
     try:
-        wait_for_greeting(port)
-        yield port
+        yield one.port
     finally:
-        master.terminate()
-        master.wait(_PATIENCE)
-        with suppress(ProcessLookupError):
-            os.killpg(master.pid, signal.SIGKILL)
+        one.stop()
 
 
 @contextmanager

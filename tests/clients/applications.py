@@ -24,7 +24,7 @@ PIECES = {
         ["laravel.php"],
         ["php", "laravel.php"],
     ),
-    "go": (["go/mailover.go", "go/go.mod"], ["main.go"], ["./application"]),
+    "go": (["go/mailover.go", "go/deliver.go", "go/go.mod"], ["main.go"], ["./application"]),
     "shell": (["shell/mailover-send.sh"], ["lines.sh"], ["sh", "lines.sh"]),
 }
 NEEDS = {

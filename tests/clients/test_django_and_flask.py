@@ -71,6 +71,18 @@ def test_django_counts_what_was_sent_and_can_fail_silently(providers: Mapping[st
     assert inbox.ways == ["first"]
 
 
+@pytest.mark.parametrize(
+    ("written", "bare"),
+    [
+        ("Der Laden <shop@example.com>", "shop@example.com"),
+        ("wir@bücher.example", "wir@xn--bcher-kva.example"),
+        ("root", "root"),
+    ],
+)
+def test_django_s_envelope_has_bare_addresses(written: str, bare: str) -> None:
+    assert mailover_backend._bare(written) == bare
+
+
 def test_flask_s_next_mail_takes_a_fallback_and_the_report_moves_the_flag(
     mailover: Running, providers: Mapping[str, Provider], inbox: Inbox
 ) -> None:

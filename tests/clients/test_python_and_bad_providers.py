@@ -36,6 +36,7 @@ BEFORE_THE_DOT: dict[str, tuple[dict[str, Twist], str, int | None]] = {
     "closes at EHLO": ({"ehlo": Peer.reset}, "ehlo", None),
     "drips in EHLO": ({"ehlo": lambda peer: peer.drip(b"250-x\r\n")}, "ehlo", None),
     "535": ({"auth": say("535 5.7.8 wrong")}, "auth", 535),
+    "knows no AUTH": ({"auth": say("503 5.5.1 AUTH command not advertised")}, "auth", 503),
     "refuses MAIL": ({"mail": say("554 5.7.1 paused")}, "mail", 554),
     "refuses RCPT": ({"rcpt": say("452 4.2.2 over quota")}, "rcpt", 452),
     "refuses DATA": ({"data": then_close("451 4.3.0 not now")}, "data", 451),

@@ -1,6 +1,7 @@
 """Every recipe in its own language, with a running mailover and with providers that fail: the same stories for all."""
 
 import shutil
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,7 +11,7 @@ from applications import NEEDS, Application, lay_out
 from client_house import Inbox, Running
 from hostile.servers import HostileServer, Peer, Twist, smtp, then_close
 from running.agents import free_port, until
-from wrong_mailovers import FLAG, WRONG, answering, http
+from wrong_mailovers import FLAG, WRONG, answering, http, request
 
 from mailover.demo.authority import Authority
 from mailover.demo.behaviour import Behaviour
@@ -161,6 +162,42 @@ def test_only_silence_after_the_final_dot_keeps_a_message_from_the_next_provider
         else:
             assert said == {"sent": True}
             assert len(good.peers) == 1
+
+
+def test_a_login_that_nobody_answers_tells_nobody_the_password(starting: Starting, authority: Authority) -> None:
+    password = "correct horse"
+    secrets = [password.encode(), b"\0app\0" + password.encode()]
+    with HostileServer(smtp({"auth": Peer.mute}, context=authority.server_context("127.0.0.1"))) as mute:
+        ports = {"first": mute.port}
+        said = starting(f"http://127.0.0.1:{free_port()}", ports, passwords={"first": password}).send()
+    assert said["error"].startswith("NotSent")
+    assert not [secret for secret in secrets if b64encode(secret).decode() in said["text"]]
+    assert password not in said["text"]
+
+
+REPEATING = ("nodemailer", "go")
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [pytest.param(name, marks=[pytest.mark.peer(need) for need in NEEDS[name]]) for name in REPEATING],
+    indirect=True,
+)
+def test_a_report_that_is_told_again_counts_once(starting: Starting) -> None:
+    keys: list[str] = []
+
+    def script(peer: Peer) -> None:
+        if not request(peer).startswith("POST"):
+            peer.mute()
+            return
+        keys.extend(line for line in peer.lines if line.lower().startswith("idempotency-key: "))
+        peer.reset()
+
+    with HostileServer(script) as mailover:
+        application = starting(f"http://127.0.0.1:{mailover.port}", {"first": free_port()})
+        assert application.send()["error"].startswith("NotSent")
+        until(lambda: len(keys) > 1, "the second attempt")
+    assert len(set(keys)) == 1
 
 
 MEMORIES = {"php": "mailover.json", "laravel": "mailover.json", "shell": "last-good-answer.json"}

@@ -40,7 +40,7 @@ controls {{ }};
 key "mailover-key" {{ algorithm hmac-sha256; secret "{key}"; }};
 zone "relay.test" {{
     type primary; file "relay.test.zone";
-    update-policy {{ grant mailover-key name smtp.relay.test. CNAME SRV; }};
+    update-policy {{ grant mailover-key name smtp.relay.test. CNAME SRV TXT; }};
 }};
 """
 ZONE = "$ORIGIN relay.test.\n$TTL 300\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 127.0.0.1\n"
@@ -73,11 +73,11 @@ class Primary(Daemon):
         answer = dns.query.udp(dns.message.make_query(name, kind), self.host, timeout=within, port=self.port)
         return [f"{found.ttl} {each.to_text()}" for found in answer.answer for each in found]
 
-    def set_by_hand(self, target: str) -> None:
+    def set_by_hand(self, content: str, kind: str = "CNAME") -> None:
         """An operator's own entry."""
         keys = dns.tsigkeyring.from_text({"mailover-key": KEY})
         update = dns.update.UpdateMessage("relay.test", keyring=keys, keyalgorithm=dns.tsig.HMAC_SHA256)
-        update.replace("smtp", 300, "CNAME", target)
+        update.replace("smtp", 300, kind, content)
         assert dns.query.tcp(update, self.host, timeout=5, port=self.port).rcode() == 0
 
 
@@ -140,6 +140,30 @@ def test_an_entry_of_somebody_else_is_left_alone(primary: Primary, service: Serv
     with pytest.raises(UpkeepError, match=r"smtp.relay.test names none of the providers, and is left alone"):
         record(primary).bring(naming(service, "ses"))
     assert primary.says() == ["300 elsewhere.example."]
+
+
+def test_records_of_another_type_stay_beside_a_service_record_and_keep_a_cname_away(
+    primary: Primary, service: Service
+) -> None:
+    primary.set_by_hand('"ours"', "TXT")
+    with pytest.raises(UpkeepError, match=r"smtp.relay.test has records of another type, and is left alone"):
+        record(primary).bring(naming(service, "ses"))
+    record(primary, record="SRV").bring(naming(service, "ses"))
+    assert primary.says(kind="SRV") == ["30 0 0 587 smtp.ses.example."]
+    assert primary.says(kind="TXT") == ['300 "ours"']
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::25"])
+def test_a_provider_that_has_an_address_for_a_host_is_told_and_never_written(
+    primary: Primary, service: Service, host: str
+) -> None:
+    kept = record(primary)
+    kept.bring(naming(service, "postmark"))
+    seen = naming(service, "ses")
+    numbered = {**POLICY.providers, "ses": replace(POLICY.providers["ses"], host=host)}
+    with pytest.raises(UpkeepError, match=r"ses's host is an address, which no CNAME can name"):
+        kept.bring(replace(seen, policy=replace(POLICY, providers=numbered)))
+    assert primary.says() == ["30 smtp.postmark.example."]
 
 
 def test_one_that_was_changed_in_between_is_not_written_over(primary: Primary, service: Service) -> None:

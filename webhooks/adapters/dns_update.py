@@ -6,6 +6,7 @@ something foreign is left alone. So of several agents one writes, and an operato
 
 import dns.exception
 import dns.flags
+import dns.inet
 import dns.message
 import dns.name
 import dns.query
@@ -45,13 +46,15 @@ class DnsUpdate:
         active = snapshot.policy.providers.get((published.flag.provider if published is not None else None) or "")
         if active is None:
             return
+        if dns.inet.is_address(active.host):
+            raise UpkeepError(f"{active.name}'s host is an address, which no {self._settings.record} can name")
         try:
             said = self._read()
             wanted = self._text(active)
             if said == wanted:
                 return
-            ours = {self._text(provider) for provider in snapshot.policy.providers.values()}
-            if said is not None and said not in ours:
+            providers = snapshot.policy.providers.values()
+            if said is not None and said not in {self._text(each) for each in providers}:
                 raise UpkeepError(f"{self._settings.name} names none of the providers, and is left alone")
             self._write(said, wanted)
         except (OSError, EOFError, dns.exception.DNSException) as error:
@@ -73,13 +76,19 @@ class DnsUpdate:
 
     def _write(self, said: str | None, wanted: str) -> None:
         update = dns.update.UpdateMessage(self._zone, keyring=self._keys, keyalgorithm=dns.tsig.HMAC_SHA256)
-        if said is None:
-            update.absent(self._name)
+        if said is None and self._settings.record is DnsRecord.CNAME:
+            update.absent(
+                self._name
+            )  # beside other records a server passes over a CNAME in silence (RFC 2136, 3.4.2.2)
+        elif said is None:
+            update.absent(self._name, self._settings.record)
         else:
             update.present(self._name, self._settings.record, said)
         update.replace(self._name, int(self._settings.ttl.total_seconds()), self._settings.record, wanted)
         answer = dns.query.tcp(update, self._settings.server.host, _SECONDS, port=self._settings.server.port)
-        if answer.rcode() in {dns.rcode.NXRRSET, dns.rcode.YXDOMAIN, dns.rcode.YXRRSET}:
+        if answer.rcode() == dns.rcode.YXDOMAIN:
+            raise UpkeepError(f"{self._settings.name} has records of another type, and is left alone")
+        if answer.rcode() in {dns.rcode.NXRRSET, dns.rcode.YXRRSET}:
             raise UpkeepError(f"{self._settings.name} was changed by somebody else in the same moment")
         if answer.rcode() != dns.rcode.NOERROR:
             raise UpkeepError(f"{self._settings.server} answers {dns.rcode.to_text(answer.rcode())}")

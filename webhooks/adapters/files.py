@@ -65,8 +65,8 @@ class FlagFiles:
 
 
 def _hops(snapshot: Snapshot, flag: Flag) -> list[Provider]:
-    """The flag's own order: a file knows neither recipient nor hour."""
-    order = (flag.provider, *flag.fallbacks) if flag.provider is not None else ()
+    """The flag's own order, nobody while it holds mail: a file knows neither recipient nor hour."""
+    order = (flag.provider, *flag.fallbacks) if flag.provider is not None and flag.sending else ()
     return [snapshot.policy.providers[name] for name in order if name in snapshot.policy.providers]
 
 

@@ -4,9 +4,25 @@ Always the whole state, since only an agent can undo what an agent did. Who asks
 nothing, and HAProxy leaves that server as it is.
 """
 
+from collections.abc import Callable
+
 from mailover.service import Snapshot
+from webhooks.adapters.wonder import Wonder
 
 _LONGEST_REASON = 120
+
+
+def agent(snapshot: Callable[[], Snapshot]) -> Callable[[str], str]:
+    """Answers by the present snapshot; a name that nobody has would stay up for ever, so the log tells of it."""
+    wonder = Wonder("haproxy asks for a provider or a stream that is not there")
+
+    def answer(question: str) -> str:
+        told = standing(snapshot(), question)
+        if question and not told:
+            wonder.at(question)
+        return told
+
+    return answer
 
 
 def standing(snapshot: Snapshot, question: str) -> str:
@@ -16,8 +32,8 @@ def standing(snapshot: Snapshot, question: str) -> str:
     breaker = snapshot.fleet.breakers.get(name)
     if published is None or breaker is None:
         return ""
-    share = published.flag.weights.get(name, 0.0) if published.flag.provider is not None else 0.0
-    if share > 0 or name == published.flag.provider:
+    share = published.flag.weights.get(name, 0.0)
+    if published.flag.sending and (share > 0 or name == published.flag.provider):
         return f"up ready {max(1, round(100 * share))}%"
     if breaker.closed:
         return "up drain"

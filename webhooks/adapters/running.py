@@ -18,6 +18,7 @@ from webhooks.adapters.files import FlagFiles
 from webhooks.adapters.lines import Dialogue, LineServer
 from webhooks.adapters.questions import OneQuestion
 from webhooks.adapters.upkeep import Upkeep
+from webhooks.adapters.wonder import Wonder
 
 
 class Adapter(Protocol):
@@ -100,10 +101,10 @@ def _planned(settings: AdaptersSettings, service: Service) -> Iterator[Planned]:
         answers = socketmap.Answers(postfix, snapshot, service.clock)
         yield _listening("socketmap", postfix, postfix.listen, partial(socketmap.Conversation, answers))
     if (proxy := settings.haproxy) is not None:
-        agent = partial(OneQuestion, lambda question: haproxy.standing(snapshot(), question))
-        yield _listening("haproxy", proxy, proxy.listen, agent)
+        yield _listening("haproxy", proxy, proxy.listen, partial(OneQuestion, haproxy.agent(snapshot)))
     if (mta := settings.exim) is not None:
-        router = partial(OneQuestion, lambda question: exim.hosts(snapshot(), service.clock.now(), question))
+        wonder = Wonder("exim asks for what is no stream")
+        router = partial(OneQuestion, lambda asked: exim.hosts(snapshot(), service.clock.now(), asked, wonder))
         yield _listening("exim", mta, mta.listen, router)
     if (files := settings.files) is not None:
         yield Planned(

@@ -4,7 +4,6 @@ Postfix tries such a list in order, so it moves on by itself when a hop refuses,
 never told TEMP, which would refuse all mail, and nothing for `*`, which it would remember for half a minute.
 """
 
-import logging
 from collections.abc import Callable, Sequence
 
 from mailover.clock import Clock
@@ -13,15 +12,13 @@ from mailover.core.providers import Provider, Tls
 from mailover.service import Snapshot
 from webhooks.adapters.choice import places, way_of
 from webhooks.adapters.lines import Said
-
-_log = logging.getLogger("mailover.adapters")
+from webhooks.adapters.wonder import Wonder
 
 _LONGEST = 2048
 """Bytes of a question; an address has 320 at most."""
 _DIGITS = len(str(_LONGEST))
 _DEFAULT_MAP = "transport"
 _NOT_FOUND = "NOTFOUND "
-_MOST_WONDERED = 20
 
 
 class Answers:
@@ -32,14 +29,14 @@ class Answers:
         self._settings = settings
         self._snapshot = snapshot
         self._clock = clock
-        self._wondered: set[str] = set()
+        self._wonder = Wonder(f"postfix asks for a map that is no stream and not called {_DEFAULT_MAP}")
 
     def answer(self, name: str, key: str) -> str:
         """The reply for a key of a map; a map is called `transport`, or as a stream."""
         snapshot = self._snapshot()
         stream = name if name in snapshot.flags else snapshot.default_stream
         if name not in {stream, _DEFAULT_MAP}:
-            self._wonder(name)
+            self._wonder.at(name)  # an error would refuse all mail
             return _NOT_FOUND
         recipient = key.lower()
         _, at, domain = recipient.rpartition("@")
@@ -47,12 +44,6 @@ class Answers:
             return _NOT_FOUND
         way = way_of(snapshot, self._clock.now(), stream=stream, recipient=recipient)
         return f"OK {next_hops(places(snapshot, way), self._settings)}"
-
-    def _wonder(self, name: str) -> None:
-        """An error would refuse all mail, so a name that is wrong in Postfix's config is told in the log, once."""
-        if name not in self._wondered and len(self._wondered) < _MOST_WONDERED:
-            self._wondered.add(name)
-            _log.warning("postfix asks for a map that is no stream and not called %s: %r", _DEFAULT_MAP, name[:64])
 
 
 def next_hops(ways: Sequence[Provider], settings: SocketmapSettings) -> str:
@@ -75,21 +66,23 @@ class Conversation:
 
     def hear(self, data: bytes) -> Said:
         """Answer every question that is complete; what is no netstring ends the connection."""
-        heard, told = self._heard + data, bytearray()
-        while heard:
-            length, colon, rest = heard.partition(b":")
-            if len(length) > _DIGITS or not (length.isdigit() or (not length and not colon)):
+        heard, told, at = self._heard + data, bytearray(), 0
+        while at < len(heard):
+            colon = heard.find(b":", at, at + _DIGITS + 1)
+            length = heard[at:colon] if colon >= 0 else heard[at : at + _DIGITS + 1]
+            if len(length) > _DIGITS or not length.isdigit():
                 return Said(answer=bytes(told), over=True)
-            if not colon:
+            if colon < 0:
                 break
-            size = int(length)
-            if size > _LONGEST or rest[size : size + 1] not in {b"", b","}:
+            begin, size = colon + 1, int(length)
+            end = begin + size
+            if size > _LONGEST or heard[end : end + 1] not in {b"", b","}:
                 return Said(answer=bytes(told), over=True)
-            if len(rest) <= size:
+            if len(heard) <= end:
                 break
-            told += _netstring(self._reply(rest[:size]))
-            heard = rest[size + 1 :]
-        self._heard = heard
+            told += _netstring(self._reply(heard[begin:end]))
+            at = end + 1
+        self._heard = heard[at:]
         return Said(answer=bytes(told), complete=bool(told))
 
     def _reply(self, question: bytes) -> str:

@@ -30,8 +30,11 @@ class Upkeep:
         self._bring = bring
         self._bell = threading.Event()
         self._stopping = False
+        self._tried: object = None
+        """What the last try was for."""
         self._done: object = None
         self._failures = 0
+        self._said = ""
         self._thread = threading.Thread(target=self._run, name=f"mailover-{name}", daemon=True)
 
     def start(self) -> None:
@@ -48,7 +51,8 @@ class Upkeep:
             self._thread.join(timeout=10)
 
     def _hear(self, snapshot: Snapshot, _decision: Decision) -> None:
-        if _wanted(snapshot) != self._done:
+        """Ring for what is new alone: decisions come by hundreds, and a try that failed has its time to wait."""
+        if _wanted(snapshot) != self._tried:
             self._bell.set()
 
     def _run(self) -> None:
@@ -62,7 +66,8 @@ class Upkeep:
     def _step(self) -> float | None:
         """Bring it up to date if it is not; how long to wait unless somebody rings."""
         snapshot = self._service.snapshot
-        if _wanted(snapshot) == self._done:
+        self._tried = wanted = _wanted(snapshot)
+        if wanted == self._done:
             return None
         try:
             self._bring(snapshot)
@@ -72,12 +77,13 @@ class Upkeep:
             return self._failed(f"{type(error).__name__} (a defect in mailover)")
         if self._failures:
             _log.info("%s: done again", self._name)
-        self._done, self._failures = _wanted(snapshot), 0
+        self._done, self._failures, self._said = wanted, 0, ""
         return None
 
     def _failed(self, why: str) -> float:
-        level = logging.ERROR if self._failures == 0 else logging.DEBUG
+        level = logging.DEBUG if why == self._said else logging.ERROR
         _log.log(level, "%s: not up to date: %s", self._name, why)
+        self._said = why
         self._failures += 1
         return RETRIES[min(self._failures, len(RETRIES)) - 1]
 

@@ -44,8 +44,8 @@ class EmailBackend(BaseEmailBackend):
 
 def _bare(address: str) -> str:
     """For the envelope: without the name, and with the domain as the DNS has it."""
-    local, _, domain = parseaddr(address)[1].rpartition("@")
-    return f"{local}@{domain.encode('idna').decode()}"
+    local, at, domain = parseaddr(address)[1].rpartition("@")
+    return f"{local}{at}{domain.encode('idna').decode()}"
 
 
 @cache

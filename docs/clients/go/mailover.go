@@ -1,5 +1,5 @@
 // Package mailover sends mail through the provider that mailover names, and through its fallbacks when that one
-// fails. One file, standard library only (Go 1.19), to be copied into an application.
+// fails. Two files, standard library only (Go 1.19), to be copied into an application.
 package mailover
 
 import (
@@ -7,19 +7,15 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	mathrand "math/rand"
-	"net"
 	"net/http"
-	"net/smtp"
-	"net/textproto"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -29,7 +25,7 @@ import (
 const (
 	wait         = 30 * time.Second // that mailover holds its answer until something changes
 	longestPause = 30 * time.Second // between attempts to reach it while it is away
-	answerLimit  = 256 << 10        // bytes
+	answerLimit  = 256 << 10        // bytes of one answer of mailover, and of all that a provider says in one dialogue
 	reportEvery  = 5 * time.Second  // successes; a failure is told at once
 	reportsKept  = 1000             // outcomes; more are forgotten
 )
@@ -174,7 +170,7 @@ func (c *Client) order(flag *Flag) []Account {
 	if len(named) == 0 {
 		return c.accounts
 	}
-	dice := mathrand.Float64()
+	dice := throw()
 	for i, account := range named {
 		if dice -= flag.Weights[account.Name]; dice < 0 {
 			copy(named[1:i+1], named[:i])
@@ -214,7 +210,7 @@ func (c *Client) ask(ctx context.Context, patiently bool, pause *time.Duration) 
 	}
 	began := time.Now()
 	fresh := new(Flag)
-	header, err := c.call(ctx, http.MethodGet, path, patience, nil, fresh)
+	header, err := c.call(ctx, http.MethodGet, path, patience, nil, "", fresh)
 	if err != nil {
 		return err
 	}
@@ -259,8 +255,9 @@ func (c *Client) tell(ctx context.Context) {
 		}
 		for _, reports := range byProvider {
 			body, _ := json.Marshal(map[string]any{"reports": reports})
+			key := hex.EncodeToString(random(16)) // told again, it counts once
 			for failures := 1; failures <= 3; failures++ {
-				if _, err := c.call(ctx, http.MethodPost, "/v1/reports", 5*time.Second, body, new(any)); err == nil {
+				if _, err := c.call(ctx, http.MethodPost, "/v1/reports", 5*time.Second, body, key, new(any)); err == nil {
 					break
 				}
 				sleep(ctx, backOff(failures))
@@ -270,7 +267,7 @@ func (c *Client) tell(ctx context.Context) {
 }
 
 // One call: one deadline for all of it, a bounded answer, no redirect, 200 or an error.
-func (c *Client) call(ctx context.Context, method, path string, patience time.Duration, body []byte, into any) (http.Header, error) {
+func (c *Client) call(ctx context.Context, method, path string, patience time.Duration, body []byte, key string, into any) (http.Header, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(c.agent.URL, "/")+path, bytes.NewReader(body))
@@ -281,10 +278,8 @@ func (c *Client) call(ctx context.Context, method, path string, patience time.Du
 		request.Header.Set("Authorization", "Bearer "+c.agent.Token)
 	}
 	if body != nil {
-		key := make([]byte, 16)
-		_, _ = rand.Read(key)
 		request.Header.Set("Content-Type", "application/json")
-		request.Header.Set("Idempotency-Key", hex.EncodeToString(key))
+		request.Header.Set("Idempotency-Key", key)
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
@@ -297,102 +292,18 @@ func (c *Client) call(ctx context.Context, method, path string, patience time.Du
 	return response.Header, json.NewDecoder(io.LimitReader(response.Body, answerLimit)).Decode(into)
 }
 
-// One message at one provider.
-func deliver(account Account, from string, to []string, message []byte) Outcome {
-	stage := "connect"
-	if err := converse(account, from, to, message, &stage); err != nil {
-		return failure(account.Name, stage, err)
-	}
-	return Outcome{Provider: account.Name, OK: true}
+func random(bytes int) []byte {
+	drawn := make([]byte, bytes)
+	_, _ = rand.Read(drawn)
+	return drawn
 }
 
-func converse(account Account, from string, to []string, message []byte, stage *string) error {
-	patience, answerPatience := or(account.Patience, 10*time.Second), or(account.AnswerPatience, time.Minute)
-	conn, err := net.DialTimeout("tcp", net.JoinHostPort(account.Host, strconv.Itoa(account.Port)), patience)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(patience)) // for the whole dialogue, however slowly it drips
-	*stage = "banner"
-	client, err := smtp.NewClient(conn, account.Host)
-	if err != nil {
-		return err
-	}
-	trust := account.TLS.Clone()
-	if trust == nil {
-		trust = &tls.Config{}
-	}
-	trust.ServerName = account.Host
-	var content io.WriteCloser
-	steps := []struct {
-		stage string
-		do    func() error
-	}{
-		{"ehlo", func() error { return client.Hello("localhost") }},
-		{"starttls", func() error { return client.StartTLS(trust) }},
-		{"auth", func() error { return client.Auth(smtp.PlainAuth("", account.Username, account.Password, account.Host)) }},
-		{"mail", func() error { return client.Mail(from) }},
-		{"rcpt", func() error { return each(to, client.Rcpt) }},
-		{"data", func() error { content, err = client.Data(); return err }},
-		{"data", func() error {
-			_ = conn.SetDeadline(time.Now().Add(answerPatience))
-			_, err := content.Write(message)
-			return err
-		}},
-		{"end_data", func() error { return content.Close() }}, // from here on silence is ambiguous
-	}
-	for _, step := range steps {
-		*stage = step.stage
-		if err := step.do(); err != nil {
-			return err
-		}
-	}
-	_ = conn.SetDeadline(time.Now().Add(time.Second))
-	_ = client.Quit()
-	return nil
-}
-
-var status = regexp.MustCompile(`^([245]\.\d{1,3}\.\d{1,3})(\s|$)`)
-
-func failure(name, stage string, err error) Outcome {
-	outcome := Outcome{Provider: name, Stage: stage, Text: err.Error()}
-	var unknown *net.DNSError
-	if errors.As(err, &unknown) {
-		outcome.Stage = "resolve"
-	}
-	var reply *textproto.Error
-	if errors.As(err, &reply) && reply.Code >= 400 && reply.Code < 600 {
-		outcome.Code, outcome.Text = reply.Code, reply.Msg
-		if found := status.FindStringSubmatch(reply.Msg); found != nil {
-			outcome.Enhanced = found[1]
-		}
-	}
-	if len(outcome.Text) > 500 {
-		outcome.Text = strings.ToValidUTF8(outcome.Text[:500], "")
-	}
-	return outcome
-}
-
-func each(values []string, do func(string) error) error {
-	for _, value := range values {
-		if err := do(value); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func or(given, usual time.Duration) time.Duration {
-	if given > 0 {
-		return given
-	}
-	return usual
-}
+// From 0 to 1, and never as in another process, which math/rand is before Go 1.20.
+func throw() float64 { return float64(binary.BigEndian.Uint64(random(8))>>11) / (1 << 53) }
 
 func backOff(failures int) time.Duration {
 	longest := math.Min(math.Pow(2, float64(failures))/2, longestPause.Seconds())
-	return time.Duration(longest * (0.5 + mathrand.Float64()/2) * float64(time.Second))
+	return time.Duration(longest * (0.5 + throw()/2) * float64(time.Second))
 }
 
 func sleep(ctx context.Context, pause time.Duration) {

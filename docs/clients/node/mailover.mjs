@@ -1,5 +1,6 @@
 // Follows the flag of mailover, tries providers in its order and reports what they did. Node 20, no dependencies.
 // It sends nothing itself: `attempt` does, with whatever your application sends by. To be copied into an application.
+import { setTimeout as sleep } from 'node:timers/promises'
 
 const WAIT_SECONDS = 30
 const PATIENCE = 5_000
@@ -79,8 +80,9 @@ export class Mailover {
       } catch (error) {
         if (!(error instanceof ProviderError)) throw error
         errors.push(Object.assign(error, { provider: name }))
-        const { stage, code, enhanced, message: text, recipientDomain: recipient_domain } = error
-        this.#note({ provider: name, ok: false, stage, code, enhanced, text: text.slice(0, 500), recipient_domain })
+        const { stage, code, enhanced, recipientDomain: recipient_domain } = error
+        const text = error.message.slice(0, 500).toWellFormed()
+        this.#note({ provider: name, ok: false, stage, code, enhanced, text, recipient_domain })
         if (error.ambiguous) throw new AmbiguousError(`${name} may have sent it: ${text}`, { cause: error })
         if (error.hopeless) break
       }
@@ -192,9 +194,5 @@ function read({ body, stale }) {
 
 const backOff = (failures) => Math.min(500 * 2 ** failures, LONGEST_PAUSE) * (0.5 + Math.random() / 2)
 
-/** Ends early, and without an error, when the signal comes. */
-const pause = (milliseconds, signal) =>
-  new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds)
-    signal?.addEventListener('abort', () => resolve(clearTimeout(timer)), { once: true })
-  })
+/** Ends early, and without an error, when the signal comes or came. */
+const pause = (milliseconds, signal) => sleep(milliseconds, undefined, { signal }).catch(() => {})

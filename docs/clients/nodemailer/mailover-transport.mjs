@@ -40,7 +40,7 @@ async function converse({ auth, ...options }, envelope, content) {
   let stage = 'connect'
   let timer
   try {
-    return await new Promise((resolve, reject) => {
+    const info = await new Promise((resolve, reject) => {
       const then = (next) => (error, info) => (error ? reject(error) : next(info))
       timer = setTimeout(() => reject(new Error('timed out')), LONGEST)
       connection.on('error', reject)
@@ -57,11 +57,14 @@ async function converse({ auth, ...options }, envelope, content) {
         }),
       )
     })
+    connection.quit()
+    return info
   } catch (error) {
-    throw asProviderError(error, message.readableEnded ? 'end_data' : stageOf(error, stage))
+    const told = asProviderError(error, message.readableEnded ? 'end_data' : stageOf(error, stage))
+    connection.close() // or who drips would keep it open
+    throw told
   } finally {
     clearTimeout(timer)
-    connection.quit()
   }
 }
 

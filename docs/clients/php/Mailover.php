@@ -48,7 +48,7 @@ final class AmbiguousException extends \RuntimeException
 }
 
 /**
- * Reads the flag of mailover, tries providers in its order and reports what they did. PHP 8.1 with ext-curl.
+ * Reads the flag of mailover, tries providers in its order and reports what they did. PHP 8.1, ext-curl, ext-mbstring.
  *
  * A PHP process lives for one request, so the last good answer is kept in a file that all of them share, and mailover
  * is asked once in FRESH_SECONDS by one of them. Reports go out when the response has been sent.

@@ -1,19 +1,8 @@
 """Sends mail through the provider that mailover names, and through its fallbacks when that one fails.
 
-One file, standard library only (Python 3.11), to be copied into an application.
-
-    mail = Mailover(
-        "http://127.0.0.1:8587",
-        {
-            "postmark": Account(host="smtp.postmarkapp.com", username="...", password="..."),
-            "ses": Account(host="email-smtp.eu-west-1.amazonaws.com", username="...", password="..."),
-        },
-        token=os.environ.get("MAILOVER_TOKEN"),
-    )
-    mail.send_message(message)  # an email.message.EmailMessage
-
-Make one `Mailover` per process and stream and share it: any number of threads may use it, and it may be made before a
-fork. Two daemon threads, started at its first use, follow the flag and hand over reports.
+One file, standard library only (Python 3.11), to be copied into an application. Make one `Mailover` per process and
+stream and share it: any number of threads may use it, and it may be made before a fork. Two daemon threads, started at
+its first use, follow the flag and hand over reports.
 
 - Whatever mailover does, it delays one message at most, by `first_wait` seconds, and loses none: the last good answer
   holds, and before there is one the accounts are tried in the order in which they are given here.
@@ -45,25 +34,28 @@ from functools import cache
 from typing import Any, Literal, Self, cast
 from urllib.parse import quote, urlsplit
 
-__all__ = ["Account", "AmbiguousError", "Flag", "HeldError", "Mailover", "MailoverError", "NotSentError", "Sent"]
+__all__ = [
+    "Account",
+    "AmbiguousError",
+    "Flag",
+    "HeldError",
+    "Mailover",
+    "MailoverError",
+    "NotSentError",
+    "Outcome",
+    "Sent",
+]
 
 _log = logging.getLogger("mailover_client")
 
-WAIT = 30.0
-"""Seconds that mailover is asked to hold its answer until something changes."""
-LONGEST_PAUSE = 30.0
-"""Seconds between attempts to reach mailover while it is away."""
-REST = 30.0
-"""Seconds for which a provider that failed is tried last, while mailover cannot be asked."""
-REPORT_EVERY = 5.0
-"""Seconds between reports of successes; a failure is told at once."""
-REPORT_LASTS = 60.0
-"""Seconds after which an outcome is not told any more: mailover's own probes know better by then."""
-REPORTS_KEPT = 1000
-"""Different outcomes that wait to be told; the oldest go first."""
+WAIT = 30.0  # seconds that mailover is asked to hold its answer until something changes
+LONGEST_PAUSE = 30.0  # seconds between attempts to reach it while it is away
+REST = 30.0  # seconds for which a provider that failed is tried last, while mailover cannot be asked
+REPORT_EVERY = 5.0  # seconds between reports of successes; a failure is told at once
+REPORT_LASTS = 60.0  # seconds after which an outcome is not told any more: mailover's own probes know better by then
+REPORTS_KEPT = 1000  # different outcomes that wait to be told; the oldest go first
 REPORTS_A_CALL = 100
-ANSWER_LIMIT = 256 * 1024
-"""Bytes of one answer of mailover, and of all that a provider says in one dialogue."""
+ANSWER_LIMIT = 256 * 1024  # bytes of one answer of mailover, and of all that a provider says in one dialogue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +67,7 @@ class Account:
     tls: Literal["starttls", "implicit", "none"] = "starttls"
     username: str | None = None
     password: str = field(default="", repr=False)
-    context: ssl.SSLContext | None = None
-    """Whom to trust; the system's authorities when left out."""
+    context: ssl.SSLContext | None = None  # whom to trust; the system's authorities when left out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,26 +86,14 @@ class Outcome:
         reply = f"{self.code} {self.text}" if self.code else self.text
         return f"{self.provider}: {reply} ({self.stage})" if self.stage else f"{self.provider}: {reply}"
 
-    @property
-    def ambiguous(self) -> bool:
-        """It had the final dot, and said neither yes nor no."""
-        return self.stage == "end_data" and not self.ok and self.code is None
-
-    @property
-    def bad_address(self) -> bool:
-        """No other provider will find this recipient either."""
-        return self.stage == "rcpt" and (self.enhanced or "").startswith("5.1.")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
     """A message that a provider took."""
 
     provider: str
-    refused: Mapping[str, tuple[int, bytes]]
-    """Recipients that it did not take, as `smtplib.SMTP.sendmail` returns them."""
-    failed: tuple[Outcome, ...]
-    """What the providers said that were tried before."""
+    refused: Mapping[str, tuple[int, bytes]]  # recipients that it did not take, as from `smtplib.SMTP.sendmail`
+    failed: tuple[Outcome, ...]  # what the providers said that were tried before
 
 
 class MailoverError(Exception):
@@ -141,14 +120,12 @@ class AmbiguousError(MailoverError):
 class Flag:
     """What mailover said last about the stream."""
 
-    order: tuple[str, ...]
-    """The active provider and its fallbacks."""
+    order: tuple[str, ...]  # the active provider and its fallbacks
     weights: Mapping[str, float]
     sending: bool
     because: str
     epoch: int
-    valid_until: float
-    """On the monotonic clock. The order is good beyond it, for want of a better one; a hold is not."""
+    valid_until: float  # on the monotonic clock; the order is good beyond it, for want of a better one, a hold is not
 
     @property
     def fresh(self) -> bool:
@@ -161,10 +138,9 @@ class Flag:
         said = json.loads(body)
         weights = _part(said, "weights", dict)
         names = [_part(said, "provider", str, type(None)), *_part(said, "fallbacks", list)]
-        if not {type(name) for name in names} <= {str, type(None)}:
-            raise ValueError("a fallback is no name")
-        if not all(type(share) in {int, float} and 0 <= share <= 1 for share in weights.values()):
-            raise ValueError("a weight is no share")
+        shares = all(type(share) in {int, float} and 0 <= share <= 1 for share in weights.values())
+        if not (shares and {type(name) for name in names} <= {str, type(None)}):
+            raise ValueError("a fallback is no name, or a weight no share")
         valid_for = _part(said, "valid_for_seconds", int, float)
         return cls(
             order=tuple(dict.fromkeys(name for name in names if name)),
@@ -247,10 +223,10 @@ class Mailover:
             if said[0].ok:
                 return Sent(provider=name, refused=refused, failed=tuple(failed))
             failed += said
-            if said[0].ambiguous:
+            if said[0].stage == "end_data" and said[0].code is None:  # it said neither yes nor no to the final dot
                 raise AmbiguousError("it may have been sent", failed)
-            if all(outcome.bad_address for outcome in said):
-                raise NotSentError("nobody has such an address", failed)
+            if all(each.stage == "rcpt" and str(each.enhanced).startswith("5.1.") for each in said):
+                raise NotSentError("nobody has such an address", failed)  # and no other provider will find it
         raise NotSentError("no provider took it", failed)
 
     def report(self, outcome: Outcome) -> None:
@@ -286,12 +262,13 @@ class Mailover:
             try:
                 refused = dialogue.deliver(message, from_addr, to_addrs)
             except smtplib.SMTPRecipientsRefused as error:
-                return {}, [_refusal(name, *each) for each in error.recipients.items()]
+                return {}, [_refused(name, "rcpt", *reply, address) for address, reply in error.recipients.items()]
             except OSError as error:  # every error of smtplib is one
                 self._failed_at[name] = time.monotonic()
                 return {}, [dialogue.failure(name, error)]
         self._failed_at.pop(name, None)
-        return refused, [Outcome(provider=name, ok=True), *(_refusal(name, *each) for each in refused.items())]
+        others = [_refused(name, "rcpt", *reply, address) for address, reply in refused.items()]
+        return refused, [Outcome(provider=name, ok=True), *others]
 
     # -- the threads ----------------------------------------------------------------------------------------------
 
@@ -401,11 +378,8 @@ class _Agent:
 
     def cut(self, method: str) -> None:
         """End the call of this kind that is under way."""
-        connection = self.under_way.get(method)
-        sock = connection.sock if connection is not None else None
-        if sock is not None:
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError, KeyError, AttributeError):
+            self.under_way[method].sock.shutdown(socket.SHUT_RDWR)
 
     def call(self, method: str, path: str, patience: float, *, body: bytes | None = None, key: str = "") -> _Answer:
         """Raises OSError, http.client.HTTPException."""
@@ -461,9 +435,7 @@ class _Dialogue(smtplib.SMTP):
         """The whole dialogue; the recipients that were refused. Raises OSError."""
         account = self._account
         self.sock = socket.create_connection((account.host, account.port), self._left())
-        self.sock.setsockopt(
-            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
-        )  # else the final dot waits for an acknowledgement
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or a mail's end waits for an acknowledgement
         if account.tls == "implicit":
             self._encrypt()
         self._stage = "banner"
@@ -500,7 +472,8 @@ class _Dialogue(smtplib.SMTP):
         """One attempt; smtplib's login tries every mechanism in turn, and providers lock accounts for that."""
         self.user, self.password = username, password
         plain = "PLAIN" in str(self.esmtp_features.get("auth", "")).upper().split()
-        self.auth(*(("PLAIN", self.auth_plain) if plain else ("LOGIN", self.auth_login)))
+        way = ("PLAIN", self.auth_plain) if plain else ("LOGIN", self.auth_login)
+        self._must(235, self.auth(*way))  # to smtplib a 503 is a yes
 
     def _must(self, wanted: int, reply: tuple[int, bytes]) -> None:
         if reply[0] != wanted:
@@ -514,12 +487,19 @@ class _Dialogue(smtplib.SMTP):
     def getreply(self) -> tuple[int, bytes]:
         if self.file is None and self.sock is not None:
             self.file = _Bounded(self.sock, self._left).makefile("rb")
-        return super().getreply()
+        code, text = super().getreply()
+        yes = self._stage == "end_data" and 200 <= code < 300  # noqa: PLR2004 - RFC 5321: each 2yz is one
+        return 250 if yes else code, text
 
     def send(self, s: Any) -> None:
+        content = isinstance(s, bytes)  # with its final dot; commands are text
+        if content:
+            self._ends_at = time.monotonic() + self._answer_patience
         if self.sock is not None:
             self.sock.settimeout(max(self._left(), 0.001))
         super().send(s)
+        if content:
+            self._stage = "end_data"  # from here on silence is ambiguous
 
     def putcmd(self, cmd: str, args: str = "") -> None:
         word = cmd.partition(" ")[0].lower()
@@ -529,18 +509,8 @@ class _Dialogue(smtplib.SMTP):
     def rset(self) -> tuple[int, bytes]:
         return 250, b"not asked: after a failure the connection is closed"
 
-    def data(self, msg: Any) -> tuple[int, bytes]:
-        self._must(354, self.docmd("data"))
-        self._ends_at = time.monotonic() + self._answer_patience
-        lines = re.sub(rb"\r\n|\r|\n", b"\r\n", msg)
-        self.send(re.sub(rb"(?m)^\.", b"..", lines if lines.endswith(b"\r\n") else lines + b"\r\n"))
-        self._stage = "end_data"  # from here on silence is ambiguous
-        self.send(b".\r\n")
-        code, text = self.getreply()
-        return (250, text) if code // 100 == 2 else (code, text)  # noqa: PLR2004 - RFC 5321: each 2yz is a yes
 
-
-def _refused(provider: str, stage: str | None, code: int, reply: bytes | str, domain: str | None = None) -> Outcome:
+def _refused(provider: str, stage: str | None, code: int, reply: bytes | str, address: str = "") -> Outcome:
     text = reply if isinstance(reply, str) else reply.decode("ascii", "replace")
     enhanced = re.match(r"[245]\.\d{1,3}\.\d{1,3}(?=\s|$)", text)
     return Outcome(
@@ -549,12 +519,8 @@ def _refused(provider: str, stage: str | None, code: int, reply: bytes | str, do
         code=code if code // 100 in {4, 5} else None,
         enhanced=enhanced and enhanced[0],
         text=text[:500],
-        recipient_domain=domain,
+        recipient_domain=address.rpartition("@")[2].rstrip(">")[:255] or None,
     )
-
-
-def _refusal(provider: str, address: str, reply: tuple[int, bytes]) -> Outcome:
-    return _refused(provider, "rcpt", *reply, domain=address.rpartition("@")[2].rstrip(">")[:255] or None)
 
 
 def _part(said: Any, name: str, *kinds: type) -> Any:
@@ -573,11 +539,7 @@ def _backed_off(failures: int) -> float:
     return min(0.5 * 2.0**failures, LONGEST_PAUSE) * random.uniform(0.5, 1)  # noqa: S311 - spreads clients over time
 
 
-@cache
-def _usual_context() -> ssl.SSLContext:
-    return ssl.create_default_context()
-
-
+_usual_context = cache(ssl.create_default_context)
 _living: "weakref.WeakSet[Mailover]" = weakref.WeakSet()
 
 

@@ -80,7 +80,7 @@ for name in $order $([ -n "$order" ] || ls "$ACCOUNTS"); do
     fi
     # In curl's transcript "> " is a command and "< " a reply: how far it came, and what was said to that.
     awk '{ sub(/\r$/, "") }
-        /^> (EHLO|HELO|STARTTLS|AUTH|MAIL|RCPT|DATA)/ { stage = tolower($2); reply = "" }
+        /^> (EHLO|HELO|STARTTLS|AUTH|MAIL|RCPT|DATA)/ { stage = $2 == "HELO" ? "ehlo" : tolower($2); reply = "" }
         /^> QUIT/ { exit }
         /^< [2-5][0-9][0-9]/ { reply = substr($0, 3) }
         /^< 354/ { stage = "end_data"; reply = "" }
@@ -94,7 +94,10 @@ for name in $order $([ -n "$order" ] || ls "$ACCOUNTS"); do
     35 | 60 | 64) stage=starttls ;;
     *) stage=${stage:-banner} ;;
     esac
-    [ "$code" -ge 400 ] || text=$(tail -n 1 "$work/said")
+    if [ "$code" -lt 400 ]; then # curl's own words and no other line: the transcript has the login in it
+        text=$(sed -n 's/^curl: //p' "$work/said" | tail -n 1)
+        text=${text:-timed out}
+    fi
     tell "$name" false "$stage" "$code" "$text"
     tried="$tried; $name: $code $text ($stage)"
     if [ "$stage" = end_data ] && [ "$code" -lt 400 ]; then

@@ -1,4 +1,4 @@
-"""What the adapters' tests set up: which adapters there are, and a stream that several providers share."""
+"""What the adapters' tests set up: which adapters there are, a stream that is shared, and one that has to wait."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -17,6 +17,17 @@ class Switchboard:
 
     def __call__(self) -> AdaptersSettings:
         return self.settings
+
+
+def postpone_marketing(house: House) -> None:
+    """Marketing waits, since the transactional stream uses a backup."""
+    marketing = POLICY.streams["marketing"]
+    waits = replace(marketing, mail=replace(marketing.mail, postpone=True))
+    house.service.reload(replace(POLICY, streams={**POLICY.streams, "marketing": waits}), "transactional")
+    house.succeed("postmark", "sendgrid", "ses")
+    house.fail("postmark")
+    flag = house.service.snapshot.flags["marketing"].flag
+    assert (flag.provider, flag.sending) == ("ses", False)
 
 
 def share(house: House, **weights: float) -> None:

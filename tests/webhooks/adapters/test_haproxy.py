@@ -1,11 +1,11 @@
 """How HAProxy is told that a server stands; the words are those of its manual."""
 
 import pytest
-from adapter_house import share
+from adapter_house import postpone_marketing, share
 from api_house import Api, House, behind_edge
 from requests import Session
 
-from webhooks.adapters.haproxy import standing
+from webhooks.adapters.haproxy import agent, standing
 from webhooks.adapters.questions import OneQuestion
 
 
@@ -40,6 +40,12 @@ def test_shares_are_weights(house: House) -> None:
     assert ask(house, "sendgrid") == "up ready 10%"
 
 
+def test_a_stream_that_waits_for_others_has_every_server_drained(house: House) -> None:
+    postpone_marketing(house)
+    assert ask(house, "ses marketing") == ask(house, "sendgrid marketing") == "up drain"
+    assert ask(house, "sendgrid") == "up ready 100%"
+
+
 def test_a_disabled_one_is_down(house: House) -> None:
     with behind_edge(house.app) as url, Session() as session:
         Api(url, session).operate("PATCH", "/v1/providers/ses", {"enabled": False})
@@ -49,6 +55,14 @@ def test_a_disabled_one_is_down(house: House) -> None:
 @pytest.mark.parametrize("question", ["", "nobody", "postmark nothing", "GET / HTTP/1.0"])
 def test_of_what_is_not_there_nothing_is_said_so_that_the_server_stays_as_it_is(house: House, question: str) -> None:
     assert ask(house, question) == ""
+
+
+def test_a_server_that_nobody_has_is_told_once(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    answer = agent(lambda: house.service.snapshot)
+    assert [answer(question) for question in ("postmrk", "", "postmrk")] == ["", "", ""]
+    assert answer("postmark") == "up ready 100%"
+    told = "haproxy asks for a provider or a stream that is not there: 'postmrk'"
+    assert [record.getMessage() for record in caplog.records] == [told]
 
 
 def test_a_line_is_answered_once_and_the_connection_ends() -> None:
