@@ -48,7 +48,7 @@ test('a call without a body says so in JSON, so that a server without tokens tak
 test('every operation that changes something is sent with a key, and no look is', () => {
 	const { properties } = new Mailover().description;
 	const operations = properties.filter((each) => each.name === 'operation').flatMap((each) => each.options);
-	assert.equal(operations.length, 27);
+	assert.equal(operations.length, 28);
 	const repeatable = new Set(['Run check of provider', 'Run DNS check']);
 	for (const { action, routing } of operations) {
 		const keyed = (routing.send?.preSend ?? []).includes(onlyOnce);
@@ -71,6 +71,8 @@ for (const [text, expected] of [
 	],
 	['Data command failed: 451 try later', { stage: 'data', code: 451 }],
 	['Message failed: 454 4.7.0 Throttling failure', { stage: 'end_data', code: 454, enhanced: '4.7.0' }],
+	['Message failed: 550 5.7.1 Authentication of the sender failed', { stage: 'end_data', code: 550, enhanced: '5.7.1' }],
+	['Error upgrading connection with STARTTLS: 454 4.3.0 try later', { stage: 'starttls', code: 454, enhanced: '4.3.0' }],
 	['Message failed: 250 is not what I expected of port 4510', { stage: 'end_data' }],
 	['', {}],
 ]) {
@@ -89,7 +91,12 @@ test('a report has what the text says, and what is said beside it wins', async (
 	assert.deepEqual(body, { reports: [{ ...failure, recipient_domain: 'example.net' }] });
 	const fine = { operation: 'reportSuccess', provider: 'ses', text: 'left over' };
 	const { body: success } = await asReport.call(item({ parameters: fine }), {});
-	assert.deepEqual(success, { reports: [{ provider: 'ses', ok: true }] });
+	assert.deepEqual(success, { reports: [{ provider: 'ses', ok: true, text: '' }] });
+	for (const [to, domain] of [['a@x.de, b@example.net,', 'example.net'], ['a@x.de;', 'x.de'], ['a@', undefined], ['', undefined]]) {
+		const several = { ...fine, additionalFields: { recipientDomain: to } };
+		const { body: sent } = await asReport.call(item({ parameters: several }), {});
+		assert.equal(sent.reports[0].recipient_domain, domain, to);
+	}
 });
 
 test('addresses of a message are read with and without names', async () => {
@@ -115,6 +122,31 @@ test('the answer to a report says whom to try now', async () => {
 	assert.equal(await tryNext({ fallbacks: [] }), null);
 	assert.equal(await tryNext({ provider: null, sending: false }), null);
 	assert.equal(await tryNext({}, 'reportSuccess'), 'ses');
+});
+
+test('a bad address goes to nobody else, nor does a mail that may have been sent', async () => {
+	const after = async (text, additionalFields = {}) => {
+		const parameters = { operation: 'reportFailure', stream: 'bulk', provider: 'ses', text, additionalFields };
+		const flag = { stream: 'bulk', provider: 'ses', fallbacks: ['sendgrid'], sending: true };
+		const [{ json }] = await reported.call(item({ parameters }), [{ json: { accepted: 1, flags: { bulk: flag } } }]);
+		assert.equal(json.try_next === null, json.stop_because !== null, text);
+		return json.stop_because;
+	};
+	assert.match(await after("Can't send mail - all recipients were rejected: 550 5.1.1 no such user"), /address is bad/);
+	for (const cut of ['Timeout', 'Connection closed unexpectedly', 'read ECONNRESET', 'Unexpected socket close']) {
+		assert.match(await after(cut), /may have sent it/);
+		assert.equal(await after(cut, { stage: 'banner' }), null);
+	}
+	for (const text of [
+		"Can't send mail - all recipients were rejected: 451 4.7.1 greylisted",
+		"Can't send mail - all recipients were rejected: 550 5.7.1 relaying denied",
+		'Message failed: 550 5.1.1 no such user',
+		'connect ECONNREFUSED 127.0.0.1:2525',
+		'Connection timeout',
+		'Greeting never received',
+	]) {
+		assert.equal(await after(text), null, text);
+	}
 });
 
 test('an error tells what mailover said and how to go on', () => {
