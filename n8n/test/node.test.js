@@ -3,7 +3,7 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
 const { advice, problem } = require('../dist/nodes/asking.js');
-const { reported } = require('../dist/nodes/Mailover/answers.js');
+const { reported, unlessRefused } = require('../dist/nodes/Mailover/answers.js');
 const { Mailover } = require('../dist/nodes/Mailover/Mailover.node.js');
 const { asMessage, asReport, onlyOnce, read } = require('../dist/nodes/Mailover/requests.js');
 
@@ -149,13 +149,19 @@ test('a bad address goes to nobody else, nor does a mail that may have been sent
 	}
 });
 
-test('an error tells what mailover said and how to go on', () => {
+test('an error tells what mailover said and how to go on', async () => {
 	const data = { detail: 'A report names an unknown provider.', errors: [{ pointer: '/reports/0', detail: 'no such' }] };
 	const told = { status: 422, detail: 'A report names an unknown provider. (/reports/0 no such)' };
 	assert.deepEqual(problem({ response: { status: 422, data } }), told);
 	assert.deepEqual(problem({ httpCode: '422', context: { data: JSON.stringify(data) } }), told);
 	assert.deepEqual(problem({ code: 'ECONNREFUSED' }), { status: undefined, detail: undefined });
 	assert.deepEqual(problem({ response: { status: 502, data: '<html>' } }), { status: 502, detail: undefined });
+	const context = { getNode: () => ({ name: 'Mailover', type: 'mailover', typeVersion: 1, parameters: {} }) };
+	const answered = (statusCode, body) => unlessRefused.call(context, [{ json: body }], { statusCode, body });
+	assert.deepEqual(await answered(201, { id: 'x' }), [{ json: { id: 'x' } }]);
+	const words = { name: 'NodeApiError', message: told.detail, description: advice(422), httpCode: '422' };
+	await assert.rejects(answered(422, data), words);
+	await assert.rejects(answered(502, '<html>'), { message: 'Mailover, or something before it, answered 502' });
 	assert.match(advice(403), /operate/);
 	assert.match(advice(undefined), /base URL/);
 });

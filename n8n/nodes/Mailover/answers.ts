@@ -1,5 +1,12 @@
-import type { IDataObject, IExecuteSingleFunctions, INodeExecutionData } from 'n8n-workflow';
+import {
+	NodeApiError,
+	type IDataObject,
+	type IExecuteSingleFunctions,
+	type IN8nHttpFullResponse,
+	type INodeExecutionData,
+} from 'n8n-workflow';
 
+import { advice, problem } from '../asking';
 import { end, outcome } from './requests';
 
 /** The parts of a provider that workflows ask for; everything else stays in the answer that is not simplified. */
@@ -15,6 +22,21 @@ const PORTRAIT = [
 	'failure_kind',
 	'dns',
 ] as const;
+
+/** A refused call fails with what mailover said and what to do about it; n8n itself would only say that it was refused. */
+export async function unlessRefused(
+	this: IExecuteSingleFunctions,
+	items: INodeExecutionData[],
+	{ statusCode, body }: IN8nHttpFullResponse,
+): Promise<INodeExecutionData[]> {
+	if (statusCode < 400) return items;
+	const { detail } = problem({ response: { status: statusCode, data: body } });
+	throw new NodeApiError(this.getNode(), {}, {
+		message: detail ?? `Mailover, or something before it, answered ${statusCode}`,
+		description: advice(statusCode, detail),
+		httpCode: String(statusCode),
+	});
+}
 
 /** Shorten providers, when the node's "Simplify" is on. */
 export async function simplified(
