@@ -1,6 +1,7 @@
 """One mailover with its fake providers, one n8n, and the outside world: what a test of this folder asks and breaks."""
 
 import json
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -68,6 +69,17 @@ class World:
         answer = requests.request(method, url, json=json, headers=headers, timeout=30)
         assert answer.ok, answer.text
         return answer.json()
+
+    @contextmanager
+    def without_mailover(self) -> Iterator[None]:
+        """mailover is killed, and comes back afterwards."""
+        self.agent.signal(signal.SIGKILL)
+        self.agent.wait()
+        try:
+            yield
+        finally:
+            self.agent.start()
+            until(self.agent.answers, "mailover")
 
     def flag(self, stream: str = "transactional") -> dict[str, Any]:
         """What a stream's flag says."""
