@@ -140,6 +140,12 @@ class Curt(asyncio.Protocol):
             self._book.discard(self._transport)
 
 
+class Visit(Session):
+    """What aiosmtpd keeps of a dialogue, without the old `login_data`: it warns in the log at every login."""
+
+    login_data: Any = None
+
+
 class Dialogue(SMTP):
     """An SMTP session that can be cut from outside."""
 
@@ -159,3 +165,6 @@ class Dialogue(SMTP):
         """It is over, encrypted or not."""
         self._book.difference_update(self._mine)
         super().connection_lost(error)
+
+    def _create_session(self) -> Session:
+        return Visit(self.loop)

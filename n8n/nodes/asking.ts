@@ -7,6 +7,9 @@ import type {
 } from 'n8n-workflow';
 import { NodeApiError } from 'n8n-workflow';
 
+/** How long an answer may take, in milliseconds; n8n itself would wait for five minutes. */
+const PATIENCE = 30_000;
+
 /** One call of mailover's API outside of an execution. Fails with what mailover said and what to do about it. */
 export async function ask(
 	this: IHookFunctions | ILoadOptionsFunctions,
@@ -23,6 +26,7 @@ export async function ask(
 			headers: { Accept: 'application/json', 'Content-Type': 'application/json' },
 			body: body ?? (method === 'GET' ? undefined : '{}'),
 			json: true,
+			timeout: PATIENCE,
 		})) as IDataObject;
 	} catch (error) {
 		const { status, detail } = problem(error);

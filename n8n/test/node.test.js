@@ -3,7 +3,7 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 
 const { advice, problem } = require('../dist/nodes/asking.js');
-const { reported } = require('../dist/nodes/Mailover/answers.js');
+const { reported, unlessRefused } = require('../dist/nodes/Mailover/answers.js');
 const { Mailover } = require('../dist/nodes/Mailover/Mailover.node.js');
 const { asMessage, asReport, onlyOnce, read } = require('../dist/nodes/Mailover/requests.js');
 
@@ -48,7 +48,7 @@ test('a call without a body says so in JSON, so that a server without tokens tak
 test('every operation that changes something is sent with a key, and no look is', () => {
 	const { properties } = new Mailover().description;
 	const operations = properties.filter((each) => each.name === 'operation').flatMap((each) => each.options);
-	assert.equal(operations.length, 27);
+	assert.equal(operations.length, 28);
 	const repeatable = new Set(['Run check of provider', 'Run DNS check']);
 	for (const { action, routing } of operations) {
 		const keyed = (routing.send?.preSend ?? []).includes(onlyOnce);
@@ -71,6 +71,8 @@ for (const [text, expected] of [
 	],
 	['Data command failed: 451 try later', { stage: 'data', code: 451 }],
 	['Message failed: 454 4.7.0 Throttling failure', { stage: 'end_data', code: 454, enhanced: '4.7.0' }],
+	['Message failed: 550 5.7.1 Authentication of the sender failed', { stage: 'end_data', code: 550, enhanced: '5.7.1' }],
+	['Error upgrading connection with STARTTLS: 454 4.3.0 try later', { stage: 'starttls', code: 454, enhanced: '4.3.0' }],
 	['Message failed: 250 is not what I expected of port 4510', { stage: 'end_data' }],
 	['', {}],
 ]) {
@@ -89,7 +91,12 @@ test('a report has what the text says, and what is said beside it wins', async (
 	assert.deepEqual(body, { reports: [{ ...failure, recipient_domain: 'example.net' }] });
 	const fine = { operation: 'reportSuccess', provider: 'ses', text: 'left over' };
 	const { body: success } = await asReport.call(item({ parameters: fine }), {});
-	assert.deepEqual(success, { reports: [{ provider: 'ses', ok: true }] });
+	assert.deepEqual(success, { reports: [{ provider: 'ses', ok: true, text: '' }] });
+	for (const [to, domain] of [['a@x.de, b@example.net,', 'example.net'], ['a@x.de;', 'x.de'], ['a@', undefined], ['', undefined]]) {
+		const several = { ...fine, additionalFields: { recipientDomain: to } };
+		const { body: sent } = await asReport.call(item({ parameters: several }), {});
+		assert.equal(sent.reports[0].recipient_domain, domain, to);
+	}
 });
 
 test('addresses of a message are read with and without names', async () => {
@@ -117,13 +124,44 @@ test('the answer to a report says whom to try now', async () => {
 	assert.equal(await tryNext({}, 'reportSuccess'), 'ses');
 });
 
-test('an error tells what mailover said and how to go on', () => {
+test('a bad address goes to nobody else, nor does a mail that may have been sent', async () => {
+	const after = async (text, additionalFields = {}) => {
+		const parameters = { operation: 'reportFailure', stream: 'bulk', provider: 'ses', text, additionalFields };
+		const flag = { stream: 'bulk', provider: 'ses', fallbacks: ['sendgrid'], sending: true };
+		const [{ json }] = await reported.call(item({ parameters }), [{ json: { accepted: 1, flags: { bulk: flag } } }]);
+		assert.equal(json.try_next === null, json.stop_because !== null, text);
+		return json.stop_because;
+	};
+	assert.match(await after("Can't send mail - all recipients were rejected: 550 5.1.1 no such user"), /address is bad/);
+	for (const cut of ['Timeout', 'Connection closed unexpectedly', 'read ECONNRESET', 'Unexpected socket close']) {
+		assert.match(await after(cut), /may have sent it/);
+		assert.equal(await after(cut, { stage: 'banner' }), null);
+	}
+	for (const text of [
+		"Can't send mail - all recipients were rejected: 451 4.7.1 greylisted",
+		"Can't send mail - all recipients were rejected: 550 5.7.1 relaying denied",
+		'Message failed: 550 5.1.1 no such user',
+		'connect ECONNREFUSED 127.0.0.1:2525',
+		'Connection timeout',
+		'Greeting never received',
+	]) {
+		assert.equal(await after(text), null, text);
+	}
+});
+
+test('an error tells what mailover said and how to go on', async () => {
 	const data = { detail: 'A report names an unknown provider.', errors: [{ pointer: '/reports/0', detail: 'no such' }] };
 	const told = { status: 422, detail: 'A report names an unknown provider. (/reports/0 no such)' };
 	assert.deepEqual(problem({ response: { status: 422, data } }), told);
 	assert.deepEqual(problem({ httpCode: '422', context: { data: JSON.stringify(data) } }), told);
 	assert.deepEqual(problem({ code: 'ECONNREFUSED' }), { status: undefined, detail: undefined });
 	assert.deepEqual(problem({ response: { status: 502, data: '<html>' } }), { status: 502, detail: undefined });
+	const context = { getNode: () => ({ name: 'Mailover', type: 'mailover', typeVersion: 1, parameters: {} }) };
+	const answered = (statusCode, body) => unlessRefused.call(context, [{ json: body }], { statusCode, body });
+	assert.deepEqual(await answered(201, { id: 'x' }), [{ json: { id: 'x' } }]);
+	const words = { name: 'NodeApiError', message: told.detail, description: advice(422), httpCode: '422' };
+	await assert.rejects(answered(422, data), words);
+	await assert.rejects(answered(502, '<html>'), { message: 'Mailover, or something before it, answered 502' });
 	assert.match(advice(403), /operate/);
 	assert.match(advice(undefined), /base URL/);
 });

@@ -17,9 +17,9 @@ class FakeMailover {
 	events = [];
 
 	answer({ method, url, body }) {
-		this.calls.push(`${method} ${url.split('?')[0]}`);
+		this.calls.push(`${method} ${url.split('?')[0]} ${body?.event ?? ''}`.trim());
 		const [, , kind, id, action] = url.split('?')[0].split('/');
-		if (kind === 'events') return { items: this.events.slice(0, 1) };
+		if (kind === 'events') return { items: this.events.slice(0, Number(/limit=(\d+)/.exec(url)[1])) };
 		if (method === 'POST' && id === undefined) return this.subscribe(body);
 		if (!this.subscriptions.has(id)) throw { response: { status: 404, data: { detail: 'no subscription' } } };
 		if (action !== undefined) return { event: 'evt_test' };
@@ -154,15 +154,20 @@ test('listening for a test event leaves the live subscription alone, and is fed'
 });
 
 test('the latest event of the chosen types is the sample, unless something else is wished', async () => {
-	n8n.mailover.events = [{ id: 'evt_1' }];
+	n8n.mailover.events = [
+		{ id: 'evt_2', data: { severity: 'info' } },
+		{ id: 'evt_1', data: { severity: 'critical' } },
+	];
 	const fed = async (sample) => {
 		n8n.parameters.options = sample === undefined ? {} : { sample };
 		await create.call(n8n.hook({ test: true }));
 		return n8n.mailover.calls.at(-1).replace(/sub_\d+/, 'ID');
 	};
-	assert.equal(await fed(undefined), 'POST /v1/subscriptions/ID/replay');
+	assert.equal(await fed(undefined), 'POST /v1/subscriptions/ID/replay evt_2');
 	assert.equal(await fed('test'), 'POST /v1/subscriptions/ID/test');
 	assert.equal(await fed('next'), 'POST /v1/subscriptions');
+	n8n.parameters.filters = { severity: 'warning' };
+	assert.equal(await fed('latest'), 'POST /v1/subscriptions/ID/replay evt_1', 'what the filter admits');
 });
 
 test('deactivation unsubscribes; that mailover does not know it any more is as good', async () => {

@@ -1,6 +1,7 @@
 """The fake provider, met as a customer meets it: through the standard library's SMTP client."""
 
 import gc
+import logging
 import smtplib
 import socket
 import threading
@@ -57,6 +58,11 @@ def test_both_mechanisms_log_in(provider: Provider, mechanism: str) -> None:
         client.user, client.password = provider.username, provider.password
         code, _ = client.auth(mechanism.removeprefix("auth_").upper(), getattr(client, mechanism))
     assert code == 235
+
+
+def test_a_login_is_nothing_to_warn_of(provider: Provider, caplog: pytest.LogCaptureFixture) -> None:
+    send(provider)
+    assert [each for each in caplog.records if each.levelno >= logging.WARNING] == []
 
 
 def test_a_wrong_password_is_refused_at_once(provider: Provider) -> None:

@@ -26,6 +26,7 @@ export class Mailover implements INodeType {
 		requestDefaults: {
 			baseURL: '={{ $credentials.baseUrl.replace(/\\/+$/, "") }}',
 			headers: { Accept: 'application/json', 'Content-Type': 'application/json' },
+			ignoreHttpStatusErrors: true,
 		},
 		properties: [
 			{

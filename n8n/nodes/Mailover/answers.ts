@@ -1,4 +1,13 @@
-import type { IDataObject, IExecuteSingleFunctions, INodeExecutionData } from 'n8n-workflow';
+import {
+	NodeApiError,
+	type IDataObject,
+	type IExecuteSingleFunctions,
+	type IN8nHttpFullResponse,
+	type INodeExecutionData,
+} from 'n8n-workflow';
+
+import { advice, problem } from '../asking';
+import { end, outcome } from './requests';
 
 /** The parts of a provider that workflows ask for; everything else stays in the answer that is not simplified. */
 const PORTRAIT = [
@@ -13,6 +22,21 @@ const PORTRAIT = [
 	'failure_kind',
 	'dns',
 ] as const;
+
+/** A refused call fails with what mailover said and what to do about it; n8n itself would only say that it was refused. */
+export async function unlessRefused(
+	this: IExecuteSingleFunctions,
+	items: INodeExecutionData[],
+	{ statusCode, body }: IN8nHttpFullResponse,
+): Promise<INodeExecutionData[]> {
+	if (statusCode < 400) return items;
+	const { detail } = problem({ response: { status: statusCode, data: body } });
+	throw new NodeApiError(this.getNode(), {}, {
+		message: detail ?? `Mailover, or something before it, answered ${statusCode}`,
+		description: advice(statusCode, detail),
+		httpCode: String(statusCode),
+	});
+}
 
 /** Shorten providers, when the node's "Simplify" is on. */
 export async function simplified(
@@ -42,21 +66,21 @@ export async function checked(
 
 /**
  * What became of a report, flat: the flag of the stream, and whom to try now. That is the active provider, or the
- * first fallback while mailover still verifies a report about the active one.
+ * first fallback while mailover still verifies a report about the active one; nobody, where `stop_because` says why.
  */
 export async function reported(
 	this: IExecuteSingleFunctions,
 	items: INodeExecutionData[],
 ): Promise<INodeExecutionData[]> {
 	const stream = String(this.getNodeParameter('stream', '', { extractValue: true }) ?? '');
-	const failing =
-		this.getNodeParameter('operation') === 'reportFailure'
-			? this.getNodeParameter('provider', '', { extractValue: true })
-			: undefined;
+	const told = outcome(this);
+	const failing = told.ok ? undefined : this.getNodeParameter('provider', '', { extractValue: true });
+	const stop = told.ok ? null : end(told);
 	return items.map(({ json }) => {
 		const flags = json.flags as Record<string, IDataObject>;
 		const flag = stream === '' ? Object.values(flags)[0] : flags[stream];
-		return { json: { accepted: json.accepted, ...flag, try_next: next(flag, failing) } };
+		const to = stop === null ? next(flag, failing) : null;
+		return { json: { accepted: json.accepted, ...flag, try_next: to, stop_because: stop } };
 	});
 }
 

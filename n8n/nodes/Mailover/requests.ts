@@ -1,5 +1,5 @@
 import { createHash } from 'crypto';
-import type { IExecuteSingleFunctions, IHttpRequestOptions } from 'n8n-workflow';
+import type { IDataObject, IExecuteSingleFunctions, IHttpRequestOptions } from 'n8n-workflow';
 
 /**
  * Give a call that changes something its Idempotency-Key: the same for every repeat of it (Retry On Fail, an answer
@@ -35,10 +35,11 @@ export interface Reading {
 }
 
 const STAGES: Array<[RegExp, string]> = [
-	[/^invalid greeting|greeting never received/i, 'banner'],
-	[/^invalid (login|response)|authentication/i, 'auth'],
+	[/^invalid greeting|^greeting never received/i, 'banner'],
+	[/^error (initiating tls|upgrading connection)|^ehlo failed but helo does not support/i, 'starttls'],
+	[/^invalid (login|response)|^missing credentials|^unknown authentication/i, 'auth'],
 	[/^mail command failed|^can't send mail - invalid sender/i, 'mail'],
-	[/recipients? (was|were) rejected|^recipient command failed|no recipients/i, 'rcpt'],
+	[/^can't send mail - (all|no) recipients|^recipient command failed|^no recipients/i, 'rcpt'],
 	[/^data command failed/i, 'data'],
 	[/^message failed/i, 'end_data'],
 ];
@@ -58,28 +59,42 @@ export function read(text: string): Reading {
 	return reading;
 }
 
+const CUT_OFF = /^(timeout|connection closed|unexpected socket close|socket hang up|(read|write) E[A-Z]+)\b/i;
+
+/** Why a mail that failed so goes to nobody else, or null when the next provider may have it: the rule of docs/clients. */
+export function end({ text, stage, enhanced }: { text: string } & Reading): string | null {
+	if (stage === 'rcpt' && enhanced?.startsWith('5.1.')) {
+		return 'the address is bad: no other provider knows it either, and asking them costs reputation';
+	}
+	if (stage === undefined && CUT_OFF.test(text)) {
+		return 'the provider may have sent it: the connection ended without a reply';
+	}
+	return null;
+}
+
+/** The outcome that a node tells: its text, and what is read from it where nothing is said beside it. */
+export function outcome(context: IExecuteSingleFunctions): { ok: boolean; text: string } & Reading {
+	const ok = context.getNodeParameter('operation') === 'reportSuccess';
+	const text = ok ? '' : String(context.getNodeParameter('text', '') ?? '').slice(0, 4000);
+	const { stage, code, enhanced } = context.getNodeParameter('additionalFields', {}) as Reading;
+	const said: Reading = { ...(stage && { stage }), ...(code && { code }), ...(enhanced && { enhanced }) };
+	return { ok, text, ...read(text), ...said };
+}
+
 /** A report in the words of the API, from the node's parameters. */
 export async function asReport(
 	this: IExecuteSingleFunctions,
 	request: IHttpRequestOptions,
 ): Promise<IHttpRequestOptions> {
-	const parameter = (name: string, fallback: unknown = ''): unknown =>
-		this.getNodeParameter(name, fallback, { extractValue: true });
-	const ok = parameter('operation') === 'reportSuccess';
-	const more = parameter('additionalFields', {}) as Record<string, unknown>;
-	const text = ok ? '' : String(parameter('text') ?? '').slice(0, 4000);
-	const report: Record<string, unknown> = { provider: parameter('provider'), ok, ...read(text) };
-	if (text !== '') report.text = text;
-	if (more.count !== undefined) report.count = more.count;
-	if (more.recipientDomain) report.recipient_domain = domain(String(more.recipientDomain));
-	if (more.stage) report.stage = more.stage;
-	if (more.code) report.code = more.code;
-	if (more.enhanced) report.enhanced = more.enhanced;
-	return { ...request, body: { reports: [report] } };
+	const provider = this.getNodeParameter('provider', '', { extractValue: true });
+	const { count, recipientDomain = '' } = this.getNodeParameter('additionalFields', {}) as IDataObject;
+	const of = domain(String(recipientDomain));
+	const more = { ...(count !== undefined && { count }), ...(of !== '' && { recipient_domain: of }) };
+	return { ...request, body: { reports: [{ provider, ...outcome(this), ...more }] } };
 }
 
 function domain(address: string): string {
-	return address.slice(address.lastIndexOf('@') + 1).replace(/[>\s].*$/, '');
+	return address.slice(address.lastIndexOf('@') + 1).replace(/[>,;\s].*$/s, '').slice(0, 255);
 }
 
 /** A message with its addresses in the words of the API. */

@@ -150,12 +150,17 @@ async function latest(this: IHookFunctions): Promise<string | undefined> {
 	const { events, filter } = termsOf.call(this);
 	const query = new URLSearchParams([
 		['newest', 'true'],
-		['limit', '1'],
+		['limit', filter.severity === undefined ? '1' : '200'],
 		...events.map((type): [string, string] => ['type', type]),
 		...(['stream', 'provider'] as const).flatMap((kind): Array<[string, string]> =>
 			filter[kind] === undefined ? [] : [[kind, filter[kind]]],
 		),
 	]);
 	const { items } = (await ask.call(this, 'GET', `/v1/events?${query.toString()}`)) as { items: IDataObject[] };
-	return items[0]?.id as string | undefined;
+	const least = rank(filter.severity);
+	return items.find(({ data }) => rank((data as IDataObject).severity) >= least)?.id as string | undefined;
+}
+
+function rank(severity: unknown): number {
+	return SEVERITIES.findIndex(({ value }) => value === severity);
 }

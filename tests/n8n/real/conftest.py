@@ -1,16 +1,29 @@
 """One mailover, one n8n and their outside world for all tests of this folder: starting them takes half a minute."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
 
 import pytest
 from fake_internet import FakeInternet
 from n8n_world import NAMES, HouseAgent, World, credentials, document
 from running_n8n import RunningN8n, what_is_lacking
+from what_happened import Witness
 
 from mailover.demo.authority import Authority
 from mailover.demo.behaviour import Behaviour, Delivered
 from mailover.demo.provider import Provider
+
+WITNESS = pytest.StashKey[Witness]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that failed tells what the two sides saw."""
+    report = yield
+    witness = item.stash.get(WITNESS, None)
+    if report.failed and witness is not None:
+        report.sections.append(("What happened meanwhile", witness.story()))
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -32,8 +45,9 @@ def world(tmp_path_factory: pytest.TempPathFactory, authority: Authority, ca_fil
 
 
 @pytest.fixture
-def mended(world: World) -> Iterator[World]:
+def mended(world: World, request: pytest.FixtureRequest) -> Iterator[World]:
     """The world as it should be, before and after."""
+    request.node.stash[WITNESS] = Witness(world)
     world.mend()
     world.internet.forget()
     world.post.clear()

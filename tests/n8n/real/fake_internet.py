@@ -65,6 +65,15 @@ class FakeInternet:
         """As if nothing had come."""
         self.calls.clear()
 
+    @contextmanager
+    def out_of_order(self, host: str) -> Iterator[None]:
+        """A host that has trouble for a while."""
+        usual, self._answers[host] = self._answers[host], lambda call: (500, {"error": "out of order"})
+        try:
+            yield
+        finally:
+            self._answers[host] = usual
+
     def wait_for(self, host: str, count: int = 1, patience: float = 60) -> list[Call]:
         """What came for a host, once there is so much of it."""
         with self.arrived:

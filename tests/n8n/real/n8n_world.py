@@ -1,6 +1,7 @@
 """One mailover with its fake providers, one n8n, and the outside world: what a test of this folder asks and breaks."""
 
 import json
+import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -69,6 +70,17 @@ class World:
         assert answer.ok, answer.text
         return answer.json()
 
+    @contextmanager
+    def without_mailover(self) -> Iterator[None]:
+        """mailover is killed, and comes back afterwards."""
+        self.agent.signal(signal.SIGKILL)
+        self.agent.wait()
+        try:
+            yield
+        finally:
+            self.agent.start()
+            until(self.agent.answers, "mailover")
+
     def flag(self, stream: str = "transactional") -> dict[str, Any]:
         """What a stream's flag says."""
         told: dict[str, Any] = self.call("GET", f"/active-provider/{stream}")
@@ -80,22 +92,39 @@ class World:
         return items
 
     def mend(self) -> None:
-        """All providers are healthy, nothing is held, and the first choice carries every stream."""
+        """All providers are healthy, nobody is told of anything, nothing is held, and every stream is as configured."""
         for provider in self.providers.values():
             provider.behave(Behaviour.HEALTHY)
-        for stream in ("transactional", "marketing", "bulk"):
-            self.call("DELETE", f"/streams/{stream}/pin")
-            self.call("DELETE", f"/streams/{stream}/failback-pause")
-        for each in self.call("GET", "/providers")["items"]:
+        for each in self.subscriptions():
+            self.call("DELETE", f"/subscriptions/{each['id']}")
+        for stream in self.call("GET", "/streams")["items"]:
+            self.call("DELETE", f"/streams/{stream['stream']}/pin")
+            self.call("DELETE", f"/streams/{stream['stream']}/failback-pause")
+        until(self._is_mended, "health and the first choices")
+
+    def _is_mended(self) -> bool:
+        """Whether it is; if not, a push. A probe begun earlier may still fail, so one push may not be enough."""
+        providers = self.call("GET", "/providers")["items"]
+        for each in providers:
             if each["health"] == "down":  # a suspended account is tried again after a quarter of an hour only
                 self.call("PATCH", f"/providers/{each['name']}", {"enabled": False})
                 self.call("PATCH", f"/providers/{each['name']}", {"enabled": True})
-        until(lambda: all(each["health"] == "healthy" for each in self.call("GET", "/providers")["items"]), "health")
-        for stream in self.call("GET", "/streams")["items"]:
+        if any(each["health"] != "healthy" for each in providers):
+            return False
+        streams = self.call("GET", "/streams")["items"]
+        for stream in streams:
             if stream["flag"]["mode"] == "failover":
                 with suppress(AssertionError):  # it returned by itself, or does in a moment
                     self.call("POST", f"/streams/{stream['stream']}/failback")
-        until(lambda: self.flag()["mode"] == "normal", "the first choice")
+        return all(_as_configured(each) for each in streams)
+
+
+def _as_configured(stream: Mapping[str, Any]) -> bool:
+    """Whether a stream is on its first choice, with all its others behind it, or shares its mail among all."""
+    flag, order = stream["flag"], stream["configured_order"]
+    if stream["mode"] == "balance":
+        return flag["mode"] == "balance" and set(flag["weights"]) == set(order)
+    return flag["mode"] == "normal" and [flag["provider"], *flag["fallbacks"]] == order
 
 
 def document(providers: Mapping[str, Provider], ca_file: str) -> dict[str, Any]:

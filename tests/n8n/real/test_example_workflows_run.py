@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import requests
+from fake_internet import Call
 from n8n_world import EXAMPLES, World, example
 from running_n8n import until
 
@@ -88,6 +89,27 @@ def test_when_nobody_takes_it_the_caller_is_told(mended: World) -> None:
         assert (told.status_code, told.json()["sent"]) == (503, False)
 
 
+def test_a_bad_address_is_tried_by_nobody_else_and_blames_nobody(mended: World) -> None:
+    with mended.active(example("send-mail-with-failover")):
+        mended.providers["postmark"].behave(Behaviour.RECIPIENT, share=1.0)
+        told = mended.post_to("send-mail", MAIL)
+        assert (told.status_code, told.json()["sent"]) == (422, False)
+        assert "the address is bad" in told.json()["because"]
+        assert delivered(mended) == []
+        assert mended.flag()["provider"] == "postmark"
+
+
+def test_mail_goes_on_while_mailover_is_away(mended: World) -> None:
+    with mended.active(example("send-mail-with-failover")):
+        mended.post_to("send-mail", MAIL)
+        with mended.without_mailover():
+            first = mended.post_to("send-mail", MAIL).json()
+            mended.providers["postmark"].behave(Behaviour.REFUSE)
+            second = mended.post_to("send-mail", MAIL).json()
+        assert [first, second] == [{"sent": True, "provider": each} for each in ("postmark", "sendgrid")]
+        assert delivered(mended) == ["postmark", "postmark", "sendgrid"]
+
+
 # -- the others -------------------------------------------------------------------------------------------------------
 
 
@@ -124,11 +146,11 @@ def decided_by_n8n(world: World) -> Iterator[None]:
         use(usual, shadow=False)
 
 
-def test_a_scheduled_check_pins_the_backup_and_tells_slack_once(mended: World) -> None:
-    every_three_seconds = example("scheduled-check")
-    schedule = next(each for each in every_three_seconds["nodes"] if each["type"].endswith("scheduleTrigger"))
-    schedule["parameters"]["rule"] = {"interval": [{"field": "seconds", "secondsInterval": 3}]}
-    with decided_by_n8n(mended), mended.active(every_three_seconds) as workflow:
+def test_a_scheduled_check_pins_the_backup_tells_slack_once_and_renews_the_pin_before_it_ends(mended: World) -> None:
+    every_six_seconds = example("scheduled-check")
+    schedule = next(each for each in every_six_seconds["nodes"] if each["type"].endswith("scheduleTrigger"))
+    schedule["parameters"]["rule"] = {"interval": [{"field": "seconds", "secondsInterval": 6}]}
+    with decided_by_n8n(mended), mended.active(every_six_seconds) as workflow:
         assert output(mended, workflow, "Nothing to Do")["ok"] is True
         assert slack(mended) == []
         mended.providers["postmark"].behave(Behaviour.REFUSE)
@@ -140,21 +162,36 @@ def test_a_scheduled_check_pins_the_backup_and_tells_slack_once(mended: World) -
         checks = len(mended.n8n.executions(workflow))
         until(lambda: len(mended.n8n.executions(workflow)) > checks + 2, "more checks")
         assert len(slack(mended)) == 1
+        mended.call("PUT", "/streams/transactional/pin", {"provider": "sendgrid", "minutes": 5})
+        mended.internet.wait_for("slack.com", 2)
+        renewed = mended.call("GET", "/streams/transactional")["pin"]
+        assert (renewed["provider"], renewed["reason"]) == ("sendgrid", pin["reason"])
+        assert renewed["until"] > pin["until"]
+
+
+def tickets(world: World, stream: str) -> list[Call]:
+    """What was opened about a stream; others may have failed over beside it."""
+    opened = [each for each in world.internet.to("example.atlassian.net") if each.method == "POST"]
+    return [each for each in opened if each.body["fields"]["summary"].startswith(stream)]
 
 
 def test_a_failover_reaches_slack_and_the_ticket_system(mended: World) -> None:
     with mended.active(example("failover-to-slack-and-ticket")):
         mended.providers["postmark"].behave(Behaviour.REFUSE)
         mended.internet.wait_for("slack.com")
-        ticket = until(lambda: [each for each in mended.internet.to("example.atlassian.net") if each.method == "POST"])[
-            0
-        ]
+        (ticket,) = until(lambda: tickets(mended, "transactional"), "the ticket")
         event = mended.call("GET", "/events?type=failover.happened&newest=true&stream=transactional")["items"][0]
         because = event["data"]["because"]
-        assert slack(mended)[0] == f":warning: transactional mail went from postmark to sendgrid: {because}"
+        until(lambda: f":warning: transactional mail went from postmark to sendgrid: {because}" in slack(mended))
         assert ticket.path == "/rest/api/2/issue"
         assert ticket.body["fields"]["summary"] == "transactional mail left postmark for sendgrid"
         assert f"Event: {event['id']}" in ticket.body["fields"]["description"]
+
+
+def test_that_slack_is_out_does_not_keep_the_ticket_from_being_opened(mended: World) -> None:
+    with mended.active(example("failover-to-slack-and-ticket")), mended.internet.out_of_order("slack.com"):
+        mended.providers["postmark"].behave(Behaviour.REFUSE)
+        until(lambda: tickets(mended, "transactional"), "the ticket")
 
 
 def test_a_campaign_is_postponed_while_transactional_mail_is_on_its_backup(mended: World) -> None:
@@ -168,6 +205,10 @@ def test_a_campaign_is_postponed_while_transactional_mail_is_on_its_backup(mende
         mended.providers["postmark"].behave(Behaviour.HEALTHY)
         mended.internet.wait_for("campaigns.example.com", 2)
         assert asked() == ["pause", "resume"]
+        mended.call("PUT", "/streams/transactional/pin", {"provider": "sendgrid", "minutes": 5})
+        mended.internet.wait_for("campaigns.example.com", 3)
+        mended.call("DELETE", "/streams/transactional/pin")
+        until(lambda: asked()[2:4] == ["pause", "resume"], "what a pin does")
 
 
 def test_a_job_waits_for_the_recovery_and_the_query_string_of_its_url_is_kept(mended: World) -> None:
@@ -198,21 +239,42 @@ def test_a_job_does_not_wait_when_all_is_well(mended: World) -> None:
         assert mended.subscriptions() == []
 
 
+HELD = "failback_paused_until"
+
+
+def asked_whether_to_fail_back(world: World) -> str:
+    """After a failover and a recovery; the link that says yes."""
+    broken(world, "postmark")
+    until(lambda: world.call("GET", "/streams/transactional")[HELD] is not None, "the hold")
+    world.providers["postmark"].behave(Behaviour.HEALTHY)
+    question = json.dumps(world.internet.wait_for("slack.com")[0].body)
+    assert "postmark works again" in question
+    assert world.flag()["provider"] == "sendgrid"
+    return next(each for each in re.findall(r'"url": "([^"]+)"', question) if "approved=true" in each)
+
+
+def press(link: str) -> None:
+    """As soon as n8n is ready for it."""
+    until(lambda: requests.get(link, headers=BROWSER, timeout=30).ok, "n8n's being ready for the answer")
+
+
 def test_the_fail_back_waits_for_somebodys_approval(mended: World) -> None:
     with mended.active(example("approve-fail-back")):
-        broken(mended, "postmark")
-        held = "failback_paused_until"
-        until(lambda: mended.call("GET", "/streams/transactional")[held] is not None, "the hold")
-        mended.providers["postmark"].behave(Behaviour.HEALTHY)
-        (question,) = mended.internet.wait_for("slack.com")
-        assert "postmark works again" in json.dumps(question.body)
-        assert mended.flag()["provider"] == "sendgrid"
-        links = re.findall(r'"url": "([^"]+)"', json.dumps(question.body))
-        approve = next(each for each in links if "approved=true" in each)
-        until(lambda: requests.get(approve, headers=BROWSER, timeout=30).ok, "n8n's being ready for the answer")
+        press(asked_whether_to_fail_back(mended))
         mended.internet.wait_for("slack.com", 2)
         assert slack(mended)[-1] == "transactional mail is back on postmark."
-        assert (mended.flag()["provider"], mended.call("GET", "/streams/transactional")[held]) == ("postmark", None)
+        assert (mended.flag()["provider"], mended.call("GET", "/streams/transactional")[HELD]) == ("postmark", None)
+
+
+def test_an_approval_that_comes_too_late_is_told_so(mended: World) -> None:
+    with mended.active(example("approve-fail-back")):
+        approve = asked_whether_to_fail_back(mended)
+        mended.providers["postmark"].behave(Behaviour.REFUSE)
+        until(lambda: mended.call("GET", "/providers/postmark")["health"] == "down", "the second fault")
+        press(approve)
+        mended.internet.wait_for("slack.com", 2)
+        assert slack(mended)[-1] == "transactional mail stays where it is: nothing better than sendgrid is healthy"
+        assert mended.flag()["provider"] == "sendgrid"
 
 
 def test_every_example_has_been_run_here(request: pytest.FixtureRequest) -> None:

@@ -1,10 +1,10 @@
 """The node Mailover in real n8n: every operation of every resource, against a real mailover."""
 
-import json
 import uuid
 from typing import Any
 
 import pytest
+from long_log import LongLog
 from lossy_line import LossyLine
 from n8n_world import TOKEN, World
 from running_n8n import until
@@ -86,8 +86,9 @@ def test_streams_are_read_and_steered(mended: World) -> None:
     assert routed == mended.call("GET", "/route/marketing?recipient=ann@example.net&key=customer-7")
     names = [each["stream"] for each in asked(mended, "stream", "getAll")]
     assert sorted(names) == ["bulk", "marketing", "transactional"]
-    pinned = one(mended, "stream", "pin", stream="bulk", provider="sendgrid", minutes=5, reason="a look")
-    assert (pinned["flag"]["provider"], pinned["pin"]["reason"], pinned["pin"]["by"]) == ("sendgrid", "a look", "n8n")
+    pinned = one(mended, "stream", "pin", stream="bulk", provider="sendgrid", minutes=5, reason="a look" * 100)
+    assert (pinned["flag"]["provider"], pinned["pin"]["by"]) == ("sendgrid", "n8n")
+    assert pinned["pin"]["reason"] == ("a look" * 100)[:500]
     assert one(mended, "stream", "unpin", stream="bulk")["pin"] is None
     assert one(mended, "stream", "pauseFailback", stream="bulk", minutes=5)["failback_paused_until"] is not None
     assert one(mended, "stream", "failBack", stream="bulk")["flag"]["provider"] == "ses"
@@ -124,6 +125,18 @@ def test_logs_come_in_full_or_up_to_a_limit(mended: World) -> None:
     assert asked(mended, "stream", "getFailovers", newest=False, limit=2) == newest
 
 
+def test_a_log_in_pages_is_read_to_its_end(mended: World) -> None:
+    with LongLog(500, 500, 7).serving() as log:
+        identity = mended.n8n.add_credential("Long log", "mailoverApi", {"baseUrl": log.url, "apiToken": TOKEN})
+        mended.credentials["Long log"] = identity
+        look = node("stream", "getFailovers", stream="bulk", returnAll=True)
+        items = given(mended, {**look, "credentials": {"mailoverApi": {"name": "Long log"}}})
+    assert [items.count({"page": page, "number": 6}) for page in range(3)] == [1, 1, 1]
+    assert len(items) == 1007
+    asked_for = {"limit": ["500"], "newest": ["true"], "stream": ["bulk"]}
+    assert log.queries == [asked_for, {**asked_for, "after": ["1"]}, {**asked_for, "after": ["2"]}]
+
+
 def test_providers_are_looked_at_tried_and_taken_out(mended: World) -> None:
     simple = one(mended, "provider", "get", provider="ses")
     assert (simple["name"], simple["health"], len(simple)) == ("ses", "healthy", 11)
@@ -134,6 +147,8 @@ def test_providers_are_looked_at_tried_and_taken_out(mended: World) -> None:
     assert one(mended, "provider", "enable", provider="ses")["enabled"] is True
     fine = one(mended, "provider", "check", provider="sendgrid", kinds=["port", "login"])
     assert (fine["provider"], fine["ok"], fine["failure"], len(fine["results"])) == ("sendgrid", True, None, 2)
+    arrival = one(mended, "provider", "reportArrival", provider="ses", mark=f"mailover test {'0a' * 16} 0a0a0a0a")
+    assert arrival == {"expected": False}
     mended.providers["sendgrid"].behave(Behaviour.AUTH)
     bad = one(mended, "provider", "check", provider="sendgrid", kinds=["port", "login"])
     assert (bad["ok"], bad["failure"]["kind"], bad["failure"]["code"]) == (False, "auth", 535)
@@ -170,7 +185,7 @@ def test_mail_is_handed_to_the_relay_and_carried(mended: World) -> None:
         "ses",
         True,
     )
-    assert {each["stream"]: each["queued"] for each in asked(mended, "delivery", "getQueue")}["bulk"] == 0
+    until(lambda: {each["stream"]: each["queued"] for each in asked(mended, "delivery", "getQueue")}["bulk"] == 0)
 
 
 def test_dns_incidents_and_callbacks(mended: World) -> None:
@@ -193,11 +208,13 @@ def test_dns_incidents_and_callbacks(mended: World) -> None:
 
 def test_a_failed_call_says_what_happened(mended: World) -> None:
     error = asked(mended, "stream", "pin", stream="bulk", provider="nobody", minutes=5)
-    assert "nobody" in json.dumps(error), error
+    assert error["message"] == "'nobody' is not a provider of bulk: ses and sendgrid are"
     missing = asked(mended, "provider", "get", provider="nobody")
-    assert "no provider is called 'nobody'" in json.dumps(missing)
+    assert missing["message"] == "no provider is called 'nobody'"
+    assert missing["description"].startswith("Nothing has this name.")
     refused = asked(mended, "callback", "create", url="http://10.1.2.3/", events=["failback.happened"], expires=5)
-    assert "the URL is refused" in json.dumps(refused)
+    assert refused["message"].startswith("the URL is refused")
+    assert "webhook_allow" in refused["description"]
 
 
 def test_lists_to_choose_from_are_filled(mended: World) -> None:

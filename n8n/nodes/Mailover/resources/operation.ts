@@ -1,5 +1,6 @@
 import type { IHttpRequestMethods, INodePropertyOptions, PostReceiveAction, PreSendAction } from 'n8n-workflow';
 
+import { unlessRefused } from '../answers';
 import { onlyOnce } from '../requests';
 
 /** One operation: how it is called in the editor, and which call of the API it makes. */
@@ -18,14 +19,14 @@ export interface Operation {
 	repeatable?: boolean;
 }
 
-/** Operations as n8n wants them. Every call that changes something gets its Idempotency-Key here. */
+/** Operations as n8n wants them. Every call that changes something gets its Idempotency-Key here, every refusal its words. */
 export function operations(...all: Operation[]): INodePropertyOptions[] {
-	return all.map(({ method, url, preSend = [], postReceive, body, repeatable, ...shown }) => ({
+	return all.map(({ method, url, preSend = [], postReceive = [], body, repeatable, ...shown }) => ({
 		...shown,
 		routing: {
 			request: { method, url, ...(body === undefined ? {} : { body }) },
 			...(method === 'GET' ? {} : { send: { preSend: [...preSend, ...(repeatable ? [] : [onlyOnce])] } }),
-			...(postReceive === undefined ? {} : { output: { postReceive } }),
+			output: { postReceive: [unlessRefused, ...postReceive] },
 		},
 	}));
 }

@@ -54,6 +54,14 @@ export const provider: INodeProperties[] = [
 				postReceive: [ITEMS, simplified],
 			},
 			{
+				name: 'Report Arrival',
+				value: 'reportArrival',
+				action: 'Report arrival of test message',
+				description: 'Say that the test message of a round trip has arrived, where the config has mailbox = "webhook"',
+				method: 'POST',
+				url: path('/v1/mailbox/{provider}'),
+			},
+			{
 				name: 'Run Check',
 				value: 'check',
 				action: 'Run check of provider',
@@ -65,7 +73,7 @@ export const provider: INodeProperties[] = [
 			},
 		),
 	},
-	named('provider', { displayOptions: show('check', 'disable', 'enable', 'get') }),
+	named('provider', { displayOptions: show('check', 'disable', 'enable', 'get', 'reportArrival') }),
 	{
 		displayName: 'Probes',
 		name: 'kinds',
@@ -84,6 +92,28 @@ export const provider: INodeProperties[] = [
 		description: 'What to try',
 		displayOptions: show('check'),
 		routing: { send: { type: 'body', property: 'kinds' } },
+	},
+	{
+		displayName: 'Mark',
+		name: 'mark',
+		type: 'string',
+		default: '',
+		required: true,
+		placeholder: 'e.g. {{ $json.subject }}',
+		description: 'The 32 hex digits that mark the message, or its subject, which holds them',
+		displayOptions: show('reportArrival'),
+		routing: {
+			send: { type: 'body', property: 'nonce', value: '={{ ($value.match(/\\b[0-9a-f]{32}\\b/) ?? [$value])[0] }}' },
+		},
+	},
+	{
+		displayName: 'Folder',
+		name: 'folder',
+		type: 'string',
+		default: 'INBOX',
+		description: 'Where it was found: junk is told from mail by it',
+		displayOptions: show('reportArrival'),
+		routing: { send: { type: 'body', property: 'folder' } },
 	},
 	{
 		displayName: 'Simplify',

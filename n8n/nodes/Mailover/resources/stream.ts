@@ -144,7 +144,7 @@ export const stream: INodeProperties[] = [
 		placeholder: 'e.g. maintenance at postmark',
 		description: 'What people read in Slack and in the log',
 		displayOptions: show('pin'),
-		routing: { send: { type: 'body', property: 'reason' } },
+		routing: { send: { type: 'body', property: 'reason', value: '={{ $value.slice(0, 500) }}' } },
 	},
 	{
 		displayName: 'Recipient',
