@@ -19,7 +19,7 @@ $(STAMP): pyproject.toml
 	@$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $@
 
-demo: $(STAMP) ## three fake providers, the agent and its API on loopback: break one and watch the flag move
+demo: $(STAMP) ## three fake providers, the agent, its API and relay on loopback: one breaks, the flag moves, all mail arrives
 	@$(BIN)/mailover demo
 
 run: $(STAMP) ## the agent with ./config.toml

@@ -73,7 +73,7 @@ def _serve_app(way: str, app: Application) -> None:
     try:
         import waitress  # type: ignore[import-untyped]  # noqa: PLC0415 - a peer, in the extra `bench`
     except ImportError:
-        print("waitress is missing: pip install 'mailover[bench]'", file=sys.stderr)
+        print("waitress is missing: pip install '.[bench]'", file=sys.stderr)
         sys.exit(2)
     logging.getLogger("waitress").setLevel(
         logging.CRITICAL

@@ -44,7 +44,7 @@ class AppriseChannel:
         try:
             import apprise  # noqa: PLC0415 - half a second and 33 MB, for those who use it
         except ImportError:
-            raise DeliveryError('apprise is missing: pip install "mailover[apprise]"', permanent=True) from None
+            raise DeliveryError("apprise is not installed: pip install apprise", permanent=True) from None
         logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it would log addresses, which are secrets
         ways = apprise.Apprise()
         if not ways.add(self._url.reveal()):

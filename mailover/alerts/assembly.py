@@ -44,7 +44,7 @@ def couriers(settings: Settings, store: Store, clock: Clock, count: Count = unco
     """One for each way of telling people. Raises ConfigError when what it needs is not installed."""
     urls = settings.alerts.apprise_urls
     if urls and not installed():
-        raise ConfigError(['alerts.apprise_urls: apprise is not installed: pip install "mailover[apprise]"'])
+        raise ConfigError(["alerts.apprise_urls: apprise is not installed: pip install apprise"])
     links = Links(runbook=settings.alerts.runbook_url, home=settings.server.public_url)
     made: list[tuple[str, Transport]] = [(endpoint_name(url), AppriseChannel(url, clock, links=links)) for url in urls]
     source = f"mailover/{settings.server.instance}"

@@ -37,7 +37,7 @@ def dns() -> None:
 @timeout
 @as_json
 def spf(ip: str, sender: str, helo: str, nameservers: tuple[Server, ...], timeout: float, json_: bool) -> None:
-    """Say what SPF (RFC 7208) says of mail from SENDER that comes from an address, and why.
+    """Say what SPF says of mail from SENDER, and why. RFC 7208, in full.
 
     The exit code is 0 whatever the verdict is.
     """

@@ -89,9 +89,9 @@ def check(
     timeout: float,
     json_: bool,
 ) -> None:
-    """Say for each domain and provider whether mail will pass DMARC, and by what.
+    """Say whether mail will pass DMARC, and by what. For each domain and provider.
 
-    Domains and providers are those of the config, unless named; then no config is needed. Exit code 1 when mail fails.
+    They are those of the config, unless named; then no config is needed. Exit code 1 when mail fails.
     """
     wanted = _wanted(session, domains, names, more)
     told = _pairs(selectors, "--selector"), _pairs(paths, "--return-path")

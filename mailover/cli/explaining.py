@@ -24,7 +24,7 @@ from mailover.core.observations import Stage
 @click.argument("reply", required=False)
 @guarded
 def explain(stage: str, from_stdin: bool, json_: bool, reply: str | None) -> None:
-    """Say what an SMTP REPLY means, whose fault it is and what mailover does about it.
+    """Say what an SMTP REPLY means and whose fault it is. Also what mailover does about it.
 
     \b
     mailover explain --stage rcpt "550 5.7.1 Relaying denied"

@@ -179,7 +179,7 @@ def events(
     provider: str | None,
     stream: str | None,
 ) -> None:
-    """Show the latest of the event log, the newest last; with --after what followed that event."""
+    """Show the latest of the event log, the newest last. With --after what followed that event."""
     found = _latest(session.api, "/events", limit=limit, after=after, type=type_, provider=provider, stream=stream)
     if json_:
         print_json(found)
@@ -195,7 +195,7 @@ def events(
 @pass_session
 @guarded
 def failovers(session: Session, json_: bool, limit: int, stream: str | None) -> None:
-    """Show the latest of the failover log, every change of a stream's provider, the newest last."""
+    """Show the latest of the failover log, the newest last. It has every change of a stream's provider."""
     found = _latest(session.api, "/failovers", limit=limit, stream=stream)
     if json_:
         print_json(found)

@@ -52,7 +52,7 @@ def _pin(session: Session, stream: str | None, provider: str, minutes: int, reas
 @pass_session
 @guarded
 def pin(session: Session, provider: str, stream: str | None, span: timedelta, reason: str, json_: bool) -> None:
-    """Hold a stream's flag on PROVIDER; automation may not undo it until it expires."""
+    """Hold a stream's flag on PROVIDER for a while. Automation may not undo it."""
     minutes = max(1, math.ceil(span.total_seconds() / 60))
     _pin(session, stream, provider, minutes, reason, json_=json_)
 
@@ -85,7 +85,7 @@ def unpin(session: Session, stream: str | None, json_: bool) -> None:
 @pass_session
 @guarded
 def failback(session: Session, stream: str | None, json_: bool) -> None:
-    """Return a stream to its best healthy provider now, without waiting for the hold."""
+    """Return a stream to its best healthy provider now. It does not wait for the hold."""
     _show(session.api.send("POST", f"/streams/{_stream(session, stream)}/failback"), json_=json_)
 
 
@@ -134,7 +134,7 @@ def list_streams(session: Session, json_: bool) -> None:
 @pass_session
 @guarded
 def order(session: Session, stream: str, names: tuple[str, ...], json_: bool) -> None:
-    """Give STREAM another order of providers, best first; it outlives restarts."""
+    """Give STREAM another order of providers, best first. It outlives restarts."""
     _show(session.api.send("PUT", f"/streams/{stream}/order", {"providers": list(names)}), json_=json_)
 
 

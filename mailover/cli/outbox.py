@@ -80,7 +80,7 @@ def show(session: Session, message: str, json_: bool) -> None:
 @pass_session
 @guarded
 def retry(session: Session, messages: tuple[str, ...], state: str | None, stream: str | None) -> None:
-    """Try MESSAGEs now, or all that --state and --stream choose: failed ones again, ambiguous ones twice."""
+    """Try MESSAGEs now, ambiguous ones for the second time. Or all that --state and --stream choose."""
     ids = _chosen(session.api, messages, state, stream)
     _each(ids, lambda each: session.api.send("POST", f"/messages/{each}/retry"), "are tried again")
 
@@ -93,7 +93,7 @@ def retry(session: Session, messages: tuple[str, ...], state: str | None, stream
 @pass_session
 @guarded
 def drop(session: Session, messages: tuple[str, ...], state: str | None, stream: str | None, yes: bool) -> None:
-    """Send MESSAGEs to nobody any more, or all that --state and --stream choose. Their content is deleted."""
+    """Send MESSAGEs to nobody any more and delete their content. Or all that --state and --stream choose."""
     ids = _chosen(session.api, messages, state, stream)
     if ids and not yes:
         click.confirm(f"Drop {len(ids)} messages for good?", abort=True)
@@ -108,7 +108,7 @@ def drop(session: Session, messages: tuple[str, ...], state: str | None, stream:
 @pass_session
 @guarded
 def export(session: Session, messages: tuple[str, ...], state: str | None, stream: str | None, folder: Path) -> None:
-    """Write the content of MESSAGEs, or of all that --state and --stream choose, to files that end in .eml."""
+    """Write the content of MESSAGEs to files that end in .eml. Or of all that --state and --stream choose."""
     folder.mkdir(parents=True, exist_ok=True)
     ids = _chosen(session.api, messages, state, stream)
 
@@ -126,7 +126,7 @@ def export(session: Session, messages: tuple[str, ...], state: str | None, strea
 @pass_session
 @guarded
 def pause(session: Session, stream: str) -> None:
-    """Keep the mail of STREAM: it is accepted, and not sent until the pause ends."""
+    """Accept the mail of STREAM and send none of it. It is kept until the pause ends."""
     told = session.api.send("PUT", f"/outbox/{stream}/pause")
     click.echo(f"{stream} is paused, {told['queued']} messages wait")
 

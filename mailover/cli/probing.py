@@ -43,7 +43,7 @@ _KINDS = [str(kind) for kind in ProbeKind]
 @pass_session
 @guarded
 def check(session: Session, names: tuple[str, ...], kinds: tuple[str, ...], json_: bool) -> None:
-    """Probe providers now, from this machine, and show each stage's seconds. All of them when none is named.
+    """Probe providers now, from this machine. Shows each stage's seconds; all of them when none is named.
 
     Needs the config, but no running agent. Exit code 1 when a probe failed.
     """

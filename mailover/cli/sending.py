@@ -47,7 +47,7 @@ def send(
     patience: float,
     json_: bool,
 ) -> None:
-    """Send a test message to RECIPIENT through the relay and watch it. Exit code 1 unless a provider takes it."""
+    """Send a test message through the relay and watch it. Exit code 1 unless a provider takes it."""
     api = session.api
     content = file.read() if file is not None else _test_message(api, recipient, sender, stream, subject)
     kept = session.sending_api.submit(content, stream=stream, to=recipient, sender=sender)

@@ -19,7 +19,7 @@ from mailover.process import allow_many_files
 @pass_session
 @guarded
 def run(session: Session, log_level: str) -> None:
-    """Run the agent and its API with the config, until SIGTERM or Ctrl-C."""
+    """Run the agent, its API and its relay with the config. SIGTERM or Ctrl-C ends it, SIGHUP reads the config anew."""
     logging.basicConfig(
         level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
     )

@@ -58,7 +58,7 @@ def _counted(settings: Settings) -> str:
 @pass_session
 @guarded
 def show(session: Session) -> None:
-    """Show the config as mailover understands it: presets, profile and environment applied, secrets masked."""
+    """Show the config that is in effect, secrets masked. Presets, profile and environment are applied."""
     click.echo(show_settings(session.settings), nl=False)
 
 
@@ -75,7 +75,7 @@ def show(session: Session) -> None:
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @guarded
 def init(words: tuple[str, ...], sender: str | None, output: Path, force: bool) -> None:
-    """Write a config file from the catalogue's presets and your answers; passwords go to files beside it."""
+    """Write a config file, from the catalogue and your answers. Passwords go to files beside it."""
     if output.exists() and not force:
         fail(f"{output} exists; --force overwrites it", code=USAGE)
     asks = sys.stdin.isatty()
@@ -189,7 +189,7 @@ def db() -> None:
 @pass_session
 @guarded
 def upgrade(session: Session) -> None:
-    """Bring the store's schema up to date; a SQLite file is backed up first. `run` does the same at its start."""
+    """Bring the store's schema up to date. A SQLite file is backed up first; `run` does the same at its start."""
     _store(session).close()
     click.echo("the store is up to date")
 

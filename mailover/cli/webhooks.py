@@ -53,7 +53,7 @@ def show_log(session: Session, name: str, limit: int, json_: bool) -> None:
 @pass_session
 @guarded
 def test(session: Session, name: str, json_: bool) -> None:
-    """Send a test event to NAME and wait for what becomes of it. Exit code 1 unless it is taken."""
+    """Send a test event to NAME and wait for its outcome. Exit code 1 unless it is taken."""
     event = session.api.send("POST", f"/subscriptions/{name}/test")["event"]
     line = _wait(session.api, name, event)
     print_json(line) if json_ else click.echo(f"{name}: {_outcome(line)}")
@@ -78,7 +78,7 @@ def replay(session: Session, name: str, event: str | None, json_: bool) -> None:
 @pass_session
 @guarded
 def enable(session: Session, name: str) -> None:
-    """Switch NAME on again after it answered 410; what waited for it is sent."""
+    """Switch NAME on again after it answered 410. What waited for it is sent."""
     told = session.api.send("PATCH", f"/subscriptions/{name}", {"enabled": True})
     click.echo(f"{name} is on, {told['pending']} events wait for it")
 

@@ -86,7 +86,7 @@ class AlertsSettings(Table):
     runbook_url: WebAddress | None = None
     """Where your people read docs/woken.md; each alert then links to its section."""
     apprise_urls: AppriseUrls = ()
-    """More ways to tell people, by apprise (pip install "mailover[apprise]"); each is a secret."""
+    """More ways to tell people, by apprise (the extra "apprise"); each is a secret."""
     apprise_urls_file: Path | None = None
     """File that holds them, one on each line."""
     dead_man_url: Annotated[HiddenText, AfterValidator(_web_address)] | None = None

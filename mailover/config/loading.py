@@ -2,8 +2,9 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from mailover.config.environment import read_environment
 from mailover.config.origins import Given, Presets, Profiles, Rules, SecretFiles
+from mailover.config.places import Places, lines_of
 from mailover.config.problems import Problem, from_validation
 from mailover.config.secret_files import drop_overridden, given_twice
 from mailover.config.settings import Settings
@@ -43,11 +45,21 @@ def load(path: Path | None, env: Mapping[str, str]) -> Settings:
     """Settings from the file (None: from the environment alone); raises ConfigError with every problem."""
     if path is None:
         return build({}, env)
-    return build(_read(path), env, directory=path.parent)
+    text, document = _read(path)
+    return build(document, env, directory=path.parent, said=lambda: Places(file=path, lines=lines_of(text)))
 
 
-def build(document: Mapping[str, Any], env: Mapping[str, str], *, directory: Path = Path()) -> Settings:
-    """Settings from what a config file says; relative paths in it start at `directory`. Raises ConfigError."""
+def build(
+    document: Mapping[str, Any],
+    env: Mapping[str, str],
+    *,
+    directory: Path = Path(),
+    said: Callable[[], Places] = Places,
+) -> Settings:
+    """Settings from what a config file says; relative paths in it start at `directory`. Raises ConfigError.
+
+    `said` finds out where its keys are, and is asked only when there is a problem to tell.
+    """
     values = deepcopy(dict(document))
     overrides, problems = read_environment(env)
     problems += [*given_twice(values), *given_twice(overrides)]
@@ -63,7 +75,7 @@ def build(document: Mapping[str, Any], env: Mapping[str, str], *, directory: Pat
     else:
         if not problems:
             return Settings(**dict(settings))  # the plain class again, so that equal settings are equal
-    raise ConfigError(_told_once(problems))
+    raise ConfigError(_told_once(problems, replace(said(), overrides=overrides)))
 
 
 def _with_sources(overrides: Table, values: Table, secrets: Sequence[Path], problems: list[Problem]) -> type[Settings]:
@@ -110,21 +122,21 @@ def _conceal(values: Table) -> None:
                 table[key] = [Secret(item) if isinstance(item, str) else item for item in table[key]]
 
 
-def _told_once(problems: Iterable[Problem]) -> list[str]:
-    """The sentences; of a secret whose file is wrong nothing else is said."""
+def _told_once(problems: Iterable[Problem], places: Places) -> list[str]:
+    """The sentences in the order of the file; of a secret whose file is wrong nothing else is said."""
     told: dict[Problem, str] = {}
     paths: set[KeyPath] = set()
     for problem in problems:
         if (*problem.path[:-1], f"{problem.path[-1]}_file") not in paths:
-            told[problem] = str(problem)
+            told[problem] = f"{problem}{places.tell(problem.path)}"
             paths.add(problem.path)
-    return list(told.values())
+    return [told[problem] for problem in sorted(told, key=lambda each: places.line(each.path))]
 
 
-def _read(path: Path) -> Table:
+def _read(path: Path) -> tuple[str, Table]:
     try:
         text = path.read_bytes().decode()
-        return tomllib.loads(text)
+        return text, tomllib.loads(text)
     except OSError as exc:
         raise ConfigError([f"{path}: cannot be read: {exc.strerror or type(exc).__name__}"]) from None
     except UnicodeDecodeError as exc:

@@ -114,7 +114,7 @@ def tell_tally(tally: Tally, arrived: int) -> str:
 def tell_relayed(handed_over: int, relayed: int, through: Mapping[str, int], twice: int) -> str:
     """What became of the messages that an application handed to the relay, in one line."""
     shares = ", ".join(f"{count} through {name}" for name, count in through.items())
-    told = f"the relay took {handed_over} messages of an application that cannot read a flag; {relayed} arrived"
+    told = f"the relay took {handed_over} messages, {relayed} arrived"
     return f"{told} ({shares or 'none'}), {twice} of them twice" if twice else f"{told} ({shares or 'none'})"
 
 

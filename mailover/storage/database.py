@@ -59,13 +59,7 @@ class Database:
         """Nothing is opened yet. Raises StorageError when the URL names no database that mailover can use."""
         self.url = _understood(url)
         self.dialect = self.url.get_backend_name()
-        self.engine = sa.create_engine(
-            self.url,
-            hide_parameters=True,
-            pool_pre_ping=self.dialect == "postgresql",
-            pool_timeout=_PATIENCE,
-            connect_args=_CONNECT_ARGUMENTS[self.dialect],
-        )
+        self.engine = _engine(self.url)
         self.aside: Path | None = None
         """The damaged file in whose place this one began."""
         self._patience = float(_PATIENCE)
@@ -222,6 +216,21 @@ def _insert_of(dialect: sa.Dialect, table: sa.Table) -> Any:
 def storable(text: str) -> bool:
     """Whether a database takes this text; NUL and half a surrogate pair it would refuse."""
     return not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text)
+
+
+def _engine(url: sa.URL) -> sa.Engine:
+    dialect = url.get_backend_name()
+    try:
+        return sa.create_engine(
+            url,
+            hide_parameters=True,
+            pool_pre_ping=dialect == "postgresql",
+            pool_timeout=_PATIENCE,
+            connect_args=_CONNECT_ARGUMENTS[dialect],
+        )
+    except ModuleNotFoundError:
+        says = "storage.url: the driver for PostgreSQL is not installed: pip install 'psycopg[binary]'"
+        raise StorageError(says) from None
 
 
 def _understood(url: str) -> sa.URL:

@@ -136,14 +136,14 @@ class TestAllAtOnce:
         told = problems(path, {"MAILOVER_PROBES__SLOWLY": "1s"})
         assert [problem.partition(": ")[0] for problem in told] == [
             "MAILOVER_PROBES__SLOWLY",
-            "providers.relay.password_file",
             "providers.postmark.preset",
-            "streams.bulk.providers",
-            "server.listen",
             "providers.postmark.port",
             "providers.relay.host",
             "providers.relay.hst",
+            "providers.relay.password_file",
+            "streams.bulk.providers",
             "probes.deadline",
+            "server.listen",
         ]
 
     def test_equal_files_make_equal_settings(self, small: str, write: Write) -> None:

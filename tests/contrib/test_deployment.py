@@ -4,9 +4,13 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+
+from mailover.config.delivery import DeliverySettings
+from mailover.config.intake import LimitsSettings
 
 CONTRIB = Path(__file__).parents[2] / "contrib"
 
@@ -48,3 +52,27 @@ def test_the_compose_file_names_secrets_as_the_config_looks_for_them() -> None:
     text = (CONTRIB / "docker" / "compose.yaml").read_text()
     assert text.count("mailover_providers__postmark__password") == 2
     assert "read_only: true" in text
+
+
+def seconds(text: str, key: str) -> float:
+    found = re.search(rf"{key}[=:] ?(\d+)s?\b", text)
+    assert found is not None
+    return float(found[1])
+
+
+def test_a_relay_has_the_time_to_finish_before_it_is_killed() -> None:
+    """It stops taking mail, then stops carrying it: the two limits follow each other."""
+    needed = (LimitsSettings().stopping + DeliverySettings().stopping).total_seconds()
+    unit = (CONTRIB / "systemd" / "mailover.service").read_text()
+    compose = (CONTRIB / "docker" / "compose.yaml").read_text()
+    assert seconds(unit, "TimeoutStopSec") >= needed + 10
+    assert seconds(compose, "stop_grace_period") >= needed + 10
+
+
+def test_the_image_is_built_from_what_is_shipped_and_from_no_config_or_secret() -> None:
+    lines = (CONTRIB / "docker" / "Dockerfile.dockerignore").read_text().splitlines()
+    assert "*" in lines
+    project = tomllib.loads((CONTRIB.parent / "pyproject.toml").read_text())
+    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    let_in = {line.removeprefix("!") for line in lines if line.startswith("!")}
+    assert let_in == {*packages, "pyproject.toml", project["project"]["readme"], *project["project"]["license-files"]}

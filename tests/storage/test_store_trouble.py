@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -43,6 +44,12 @@ def test_an_unusable_url_is_refused_without_its_password(address: str, said: str
     with pytest.raises(StorageError, match=said) as refused:
         open_store(address)
     assert "hunter2" not in str(refused.value)
+
+
+def test_a_missing_driver_is_named_with_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # as where the extra was not installed
+    with pytest.raises(StorageError, match=r"not installed: pip install 'psycopg\[binary\]'"):
+        open_store("postgresql+psycopg://user:hunter2@127.0.0.1:1/mailover")
 
 
 def test_a_server_that_is_away_is_a_storage_error_without_its_password() -> None:
