@@ -224,6 +224,8 @@ class MailRows:
 
     def suppressions(self, *, after: str | None = None, limit: int = 100) -> Page[Suppression]:
         """By address."""
+        if after is not None and not storable(after):
+            return Page(items=())
         with self._database.reading() as connection:
             return suppressed.page(connection, after=after, limit=limit)
 

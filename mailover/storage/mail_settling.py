@@ -190,7 +190,9 @@ def _merged(known: Iterable[Recipient], told: Iterable[Recipient]) -> tuple[Reci
 
 
 def _surer(known: Recipient, told: Recipient) -> Recipient:
-    return told if _CERTAINTY.get(told.fate, 1) >= _CERTAINTY.get(known.fate, 1) else known
+    """What was settled stays, dropped by an operator for one, unless it is known better now."""
+    better = _CERTAINTY.get(told.fate, 1) > _CERTAINTY.get(known.fate, 1)
+    return told if better or not known.fate.settled else known
 
 
 _CHANGING = ("state", "fates", "due_at", "waiting_for", "holder", "held_until", "settled_at", "body")

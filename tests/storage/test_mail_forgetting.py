@@ -158,6 +158,7 @@ def test_suppressions_are_paged_by_address(store: SqlStore) -> None:
     first = store.mail.suppressions(limit=2)
     assert [each.address for each in first.items] == ["a@example.net", "b@example.net"]
     assert [each.address for each in store.mail.suppressions(after=first.next).items] == ["c@example.net"]
+    assert store.mail.suppressions(after="a\0").items == ()
 
 
 def test_an_address_may_be_taken_off_the_list(store: SqlStore) -> None:
