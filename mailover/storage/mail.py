@@ -128,7 +128,8 @@ class MailQueue(Protocol):
     def erase(self, address: str) -> int:
         """Forget a person: settled copies, contents that only they would get, the address in every log; how many mails.
 
-        Queued copies are dropped. A suppression of the address stays, as it is what keeps mail from being sent.
+        Queued copies are dropped. Of what they sent, sender and content are forgotten too, but where somebody still
+        waits for it. A suppression of the address stays, as it is what keeps mail from being sent.
         """
 
     def used(self, day: date) -> Mapping[str, int]:

@@ -14,7 +14,7 @@ from mailover.storage.database import replacing
 from mailover.storage.hot import HotStatement
 from mailover.storage.mail_counts import Counts
 from mailover.storage.mail_settling import Known
-from mailover.storage.mail_states import HELD, Place, hash_of, values_of
+from mailover.storage.mail_states import HELD, Place, hashes_of, values_of
 from mailover.storage.sealing import Seal
 from mailover.storage.tables import Instant, mail_addresses, mail_contents, mail_digests, mails
 
@@ -70,7 +70,7 @@ def put(
         {"hash": hashed, "mail": numbered[mail.id]}
         for mail, _, _ in puts
         if mail.id in numbered
-        for hashed in {hash_of(each.address) for each in mail.recipients}
+        for hashed in hashes_of(mail)
     ]
     _INSERT_ADDRESS.run(connection, addresses)
     for row in rows:

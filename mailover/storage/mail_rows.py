@@ -19,6 +19,7 @@ from mailover.storage.mail_counts import Counts
 from mailover.storage.mail_holding import Holding
 from mailover.storage.mail_putting import Numbers, Put, put
 from mailover.storage.mail_settling import Known, OutdatedError, settle, settle_known
+from mailover.storage.mail_states import hash_of, sender_hash_of
 from mailover.storage.reserve import Reserve
 from mailover.storage.sealing import Seal
 from mailover.storage.store import Page
@@ -231,11 +232,13 @@ class MailRows:
 
     def erase(self, address: str) -> int:
         """Forget a person, in short steps."""
-        after: int | None = 0
         erased = 0
-        while after is not None:
-            after, some = self._write(partial(mail_forgetting.erase, address=address, after=after))
-            erased += some
+        for found_by in (hash_of(address), sender_hash_of(address)):
+            after: int | None = 0
+            while after is not None:
+                step = partial(mail_forgetting.erase, address=address, found_by=found_by, after=after)
+                after, some = self._write(step)
+                erased += some
         return erased
 
     # -- keeping house --------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from mailover.storage.mail_states import (
     SETTLED,
     WAITING,
     Place,
-    hash_of,
+    hashes_of,
     is_held,
     mail_of,
     place_of,
@@ -151,9 +151,9 @@ def forget_rows(connection: sa.Connection, rows: Sequence[sa.Row[Any]], counts: 
 
 
 def _hashes_of(row: sa.Row[Any]) -> Iterable[int]:
-    """Where a mail is found by its recipients. What a damaged one leaves there finds nothing any more."""
+    """By what a mail is found. What a damaged one leaves there finds nothing any more."""
     try:
-        return {hash_of(each.address) for each in mail_of(row).recipients}
+        return hashes_of(mail_of(row))
     except StorageError:
         return ()
 

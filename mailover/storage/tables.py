@@ -239,7 +239,7 @@ mail_addresses = sa.Table(
     sa.Column("mail", sa.BigInteger, primary_key=True, autoincrement=False),
     sqlite_with_rowid=False,
 )
-"""Which mails a recipient has a copy of; the address itself is in the mail's body."""
+"""Which mails a recipient has a copy of, and which somebody sent; the address itself is in the mail's body."""
 
 mail_digests = sa.Table(
     "mail_digests",

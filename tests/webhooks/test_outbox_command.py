@@ -11,7 +11,9 @@ from click.testing import CliRunner, Result
 from mail_house import KeepingRelay
 
 from mailover.cli import main
+from mailover.config.limits import LimitsSettings
 from mailover.core.mail import Fate, Submission
+from webhooks.limits import Limits
 
 
 @pytest.fixture
@@ -95,6 +97,32 @@ def test_messages_are_exported_to_files_that_only_their_owner_reads(
     file = folder / f"{message}.eml"
     assert file.read_bytes() == b"Subject: Hi\r\n\r\nHello\r\n"
     assert file.stat().st_mode & 0o077 == 0
+
+
+def test_one_message_that_cannot_be_exported_stops_no_other(url: str, relay: KeepingRelay, tmp_path: Path) -> None:
+    gone, *others = [keep(relay, to=f"n{n}@example.net") for n in range(3)]
+    relay.settle(gone, Fate.DELIVERED)
+    result = run(url, "outbox", "export", gone, *others, "--to", str(tmp_path))
+    assert (result.exit_code, result.stdout) == (1, f"2 messages are in {tmp_path}\n")
+    assert f"{gone}: the content of this message is not kept any more" in result.stderr
+    assert sorted(file.stem for file in tmp_path.glob("*.eml")) == sorted(others)
+
+
+def test_more_messages_than_may_be_changed_at_once_take_a_little_longer(tmp_path: Path) -> None:
+    slow = Limits(LimitsSettings(changes_per_minute=60))
+    with open_house(tmp_path, tokens=(), limits=slow) as house, behind_edge(house.app) as url:
+        relay = KeepingRelay(house)
+        for number in range(11):
+            relay.settle(keep(relay, to=f"n{number}@example.net"), Fate.FAILED, "mailbox disabled")
+        assert run(url, "outbox", "retry", "--state", "failed").output == "11 messages are tried again\n"
+
+
+def test_a_person_is_forgotten_after_asking(url: str, house: House, relay: KeepingRelay) -> None:
+    keep(relay, to="a+b@example.net")
+    assert run(url, "outbox", "erase", "a+b@example.net", input="n\n").exit_code == 1
+    erased = run(url, "outbox", "erase", "a+b@example.net", "--yes")
+    assert erased.output == "1 messages named a+b@example.net, and do no more\n"
+    assert house.store.mail.mails().items == ()
 
 
 def test_a_stream_is_paused_and_resumed(url: str, relay: KeepingRelay) -> None:
