@@ -116,6 +116,12 @@ class MailQueue(Protocol):
     def suppress(self, suppressions: Sequence[Suppression]) -> None:
         """Remember addresses; the first reason stays."""
 
+    def learn(self, told: Mapping[str, Suppression], now: datetime) -> frozenset[str]:
+        """Remember what providers told, by the event they told it in; which events were not told before.
+
+        They are remembered for a week, in the same transaction as the addresses.
+        """
+
     def unsuppress(self, address: str) -> bool:
         """Whether it was remembered."""
 

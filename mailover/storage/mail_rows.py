@@ -214,6 +214,10 @@ class MailRows:
         """Remember addresses."""
         self._write(lambda connection: suppressed.add(connection, suppressions))
 
+    def learn(self, told: Mapping[str, Suppression], now: datetime) -> frozenset[str]:
+        """Remember what was not told before."""
+        return self._write(lambda connection: suppressed.learn(connection, told, now))
+
     def unsuppress(self, address: str) -> bool:
         """Whether it was remembered."""
         return self._write(lambda connection: suppressed.remove(connection, address))

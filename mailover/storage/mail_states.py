@@ -76,6 +76,11 @@ def hash_of(address: str) -> int:
     return int.from_bytes(digest[:8], signed=True)
 
 
+def fingerprint(text: str) -> bytes:
+    """Of one size, whatever the text is made of."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
+
+
 def sender_hash_of(address: str) -> int:
     """Of who sent a mail: never that of a recipient, who has no space there."""
     return hash_of(f"from {address}")

@@ -18,6 +18,7 @@ from mailover.storage.database import Database
 from mailover.storage.salvage_mail import salvage_mail
 from mailover.storage.tables import (
     events,
+    feedback_events,
     hours,
     incidents,
     mail_digests,
@@ -52,6 +53,7 @@ def salvage(damaged: Path, into: Database) -> None:
             mail_streams,
             mail_uses,
             mail_digests,
+            feedback_events,
         ):
             _save_rows(old, into, table)
         salvage_mail(old, into)

@@ -13,7 +13,7 @@ from samples import at
 from mailover.core.mail import Fate, Suppression
 from mailover.errors import StorageError
 from mailover.storage.sql import SqlStore, open_store
-from mailover.storage.tables import mail_addresses, mail_contents, mail_digests, mails
+from mailover.storage.tables import feedback_events, mail_addresses, mail_contents, mail_digests, mails
 
 DAY = 24 * 3600
 KEEP = {"marketing": timedelta(days=1)}
@@ -191,6 +191,24 @@ def test_the_first_reason_stays_and_addresses_are_of_any_case(store: SqlStore) -
     kept = suppression("me@example.net", text="550 no such user")
     assert store.mail.suppressed(["ME@example.net", "other@example.net", "\0"]) == {"me@example.net": kept}
     assert store.mail.suppressed([]) == {}
+
+
+def test_what_providers_told_is_learnt_once_and_told_anew_after_a_week(store: SqlStore) -> None:
+    told = {f"ses/{n}": suppression(f"{n}@example.net") for n in range(1200)}
+    assert store.mail.learn(told, at(0)) == told.keys()
+    more = {"ses/7": suppression("7@example.net", "complaint"), "ses/new": suppression("new@example.net")}
+    assert store.mail.learn(more, at(6 * DAY)) == {"ses/new"}
+    assert store.mail.suppressed(["7@example.net"])["7@example.net"].reason == "bounce"
+    for _ in range(2):
+        assert store.mail.learn({}, at(7 * DAY)) == frozenset()
+    assert rows(store, feedback_events) == [1]
+    assert store.mail.learn(more, at(7 * DAY)) == {"ses/7"}
+
+
+def test_what_was_told_under_a_clock_far_ahead_is_forgotten(store: SqlStore) -> None:
+    told = {"ses/1": suppression("me@example.net")}
+    store.mail.learn(told, at(400 * DAY))
+    assert store.mail.learn(told, at(0)) == {"ses/1"}
 
 
 def test_suppressions_are_paged_by_address(store: SqlStore) -> None:
