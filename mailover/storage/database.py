@@ -252,6 +252,8 @@ def _translated(done: str) -> Iterator[None]:
 def _is_full(error: Exception) -> bool:
     """Whether it is the room that is lacking."""
     if isinstance(error, sa.exc.DBAPIError):
+        if getattr(error.orig, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHMSIZE:  # whoever opens needs 32 KiB
+            return True
         return _code(error) == sqlite3.SQLITE_FULL or getattr(error.orig, "sqlstate", "") == _DISK_FULL
     return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
 
