@@ -1,6 +1,7 @@
 """The agent's API as the command line calls it: one deadline, no proxies, problems as errors."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import requests
@@ -9,6 +10,7 @@ from mailover.errors import MailoverError, UnavailableError, UnreachableError
 
 _TIMEOUT = (3.0, 75.0)
 """Seconds to connect, and between two bytes; a check may run as long as its probes' deadlines."""
+_PAGE = 500
 _PAUSES = 20
 """How often a call waits until it may be made; who looks after many messages makes many."""
 _LONGEST_PAUSE = 5.0
@@ -32,6 +34,16 @@ class Api:
     def get(self, path: str, **query: Any) -> Any:
         """Read."""
         return self._call("GET", path, params={k: v for k, v in query.items() if v is not None})
+
+    def items(self, path: str, **query: Any) -> Iterator[Any]:
+        """Read a whole list, piece by piece."""
+        after: str | None = None
+        while True:
+            page = self.get(path, limit=_PAGE, after=after, **query)
+            yield from page["items"]
+            after = page["next"]
+            if after is None:
+                return
 
     def send(self, method: str, path: str, body: object | None = None) -> Any:
         """Change something; the answer is the resulting state."""

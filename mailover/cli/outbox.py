@@ -27,7 +27,6 @@ from mailover.cli.session import (
 from mailover.errors import UnavailableError
 
 _COLOURS = {"delivered": "green", "queued": "yellow", "logged": "cyan"}
-_PAGE = 500
 _STATES = ("queued", "delivered", "ambiguous", "failed", "expired", "suppressed", "dropped", "logged")
 _LATE = 60.0
 """Seconds: mail that waits longer than this is trouble."""
@@ -163,14 +162,7 @@ def _chosen(api: Api, messages: tuple[str, ...], state: str | None, stream: str 
         fail("give ids, or --state and --stream, not both", code=USAGE)
     if messages or not (state or stream):
         return list(messages) or fail("give ids, or choose by --state and --stream", code=USAGE)
-    found: list[str] = []
-    after: str | None = None
-    while True:
-        page = api.get("/messages", limit=_PAGE, after=after, state=state, stream=stream)
-        found += [each["id"] for each in page["items"]]
-        after = page["next"]
-        if after is None:
-            return found
+    return [each["id"] for each in api.items("/messages", state=state, stream=stream)]
 
 
 def _each(ids: list[str], act: Callable[[str], object], done: str) -> None:

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from mail_house import KeepingRelay
 
 from mailover.cli import main
 from mailover.config.limits import LimitsSettings
-from mailover.core.mail import Fate, Submission
+from mailover.core.mail import Fate, Submission, Suppression
 from webhooks.limits import Limits
 
 
@@ -123,6 +124,23 @@ def test_a_person_is_forgotten_after_asking(url: str, house: House, relay: Keepi
     erased = run(url, "outbox", "erase", "a+b@example.net", "--yes")
     assert erased.output == "1 messages named a+b@example.net, and do no more\n"
     assert house.store.mail.mails().items == ()
+
+
+def test_suppressions_are_listed_added_and_removed(url: str, house: House) -> None:
+    bounce = Suppression(
+        address="ann@example.net", reason="bounce", provider="ses", text="no such user", at=house.clock.now()
+    )
+    house.store.mail.suppress([bounce, *(replace(bounce, address=f"n{n:04}@example.net") for n in range(600))])
+    added = run(url, "suppressions", "add", "bob/c@example.net", "--text", "asked by phone")
+    assert added.output.startswith("bob/c@example.net operator since ")
+    lines = run(url, "suppressions", "list").output.splitlines()
+    assert len(lines) == 602
+    assert lines[0].startswith("ann@example.net bounce since ")
+    assert lines[0].endswith(", told by ses: no such user")
+    assert lines[1].endswith(": asked by phone")
+    assert run(url, "suppressions", "remove", "bob/c@example.net").output == "bob/c@example.net gets mail again\n"
+    assert run(url, "suppressions", "remove", "bob/c@example.net").exit_code == 2
+    assert len(json.loads(run(url, "suppressions", "list", "--json").output)) == 601
 
 
 def test_a_stream_is_paused_and_resumed(url: str, relay: KeepingRelay) -> None:
