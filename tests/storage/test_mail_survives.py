@@ -38,6 +38,11 @@ def test_mail_that_was_acknowledged_survives_many_kills(url: str) -> None:
     assert any(each.startswith("settled") for each in acknowledged)
 
 
+def test_relays_that_share_a_store_are_killed_at_any_moment_and_nothing_is_lost(url: str) -> None:
+    acknowledged = killed(url, "mail_committer", KILLS // 4, 60, missing, together=3)
+    assert any(each.startswith("settled") for each in acknowledged)
+
+
 def test_mail_that_was_acknowledged_survives_a_power_loss_at_any_moment(tmp_path: Path) -> None:
     ops = recorded(tmp_path, "FULL", "mail_committer", 12)
     assert sum(op[0] == "ack" for op in ops) >= 100
