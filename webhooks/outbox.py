@@ -51,7 +51,7 @@ def suppress(body: SuppressionRequest) -> dict[str, object]:
     return _suppression(here.store.mail.suppressed([address]).get(address, wanted))
 
 
-@blueprint.delete("/suppressions/<address>", responses={200: Unsuppressed})
+@blueprint.delete("/suppressions/<path:address>", responses={200: Unsuppressed})
 def unsuppress(path: AddressPath) -> dict[str, object]:
     """Let an address have mail again."""
     if not parts().store.mail.unsuppress(path.address.lower()):
@@ -59,7 +59,7 @@ def unsuppress(path: AddressPath) -> dict[str, object]:
     return {"address": path.address.lower(), "deleted": True}
 
 
-@blueprint.delete("/recipients/<address>", responses={200: Erased})
+@blueprint.delete("/recipients/<path:address>", responses={200: Erased})
 def erase(path: AddressPath) -> dict[str, object]:
     """Forget a person: what was sent to them, what waits for them, their address in the logs of mail."""
     return {"address": path.address, "messages": parts().store.mail.erase(path.address)}

@@ -7,6 +7,7 @@ from flask_openapi.blueprint import APIBlueprint
 
 from mailover.core.classify import classify
 from mailover.core.observations import DEPTH_OF, Depth, Failure, FailureKind, Observation, Purpose, Stage
+from mailover.core.sentences import veiled
 from mailover.smtp.replies import printable
 from webhooks.answers import problem
 from webhooks.asked import Report, Reports
@@ -73,7 +74,7 @@ def _failure(said: Report) -> Failure:
     return Failure(
         kind=kind,
         stage=said.stage or _STAGE_OF.get(kind, Stage.END_DATA),
-        text=printable(parts().mask(said.text)),
+        text=veiled(printable(parts().mask(said.text))),
         code=said.code,
         enhanced=said.enhanced,
         replied=said.code is not None or said.enhanced is not None,

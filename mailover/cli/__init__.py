@@ -23,6 +23,7 @@ _WHERE = {
     "failovers": "looking",
     "send": "sending",
     "outbox": "outbox",
+    "suppressions": "suppressions",
     "dns": "dns",
     "webhooks": "webhooks",
     "config": "setup",

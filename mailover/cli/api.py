@@ -1,5 +1,7 @@
 """The agent's API as the command line calls it: one deadline, no proxies, problems as errors."""
 
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import requests
@@ -8,6 +10,10 @@ from mailover.errors import MailoverError, UnavailableError, UnreachableError
 
 _TIMEOUT = (3.0, 75.0)
 """Seconds to connect, and between two bytes; a check may run as long as its probes' deadlines."""
+_PAGE = 500
+_PAUSES = 20
+"""How often a call waits until it may be made; who looks after many messages makes many."""
+_LONGEST_PAUSE = 5.0
 
 
 class ProblemError(MailoverError):
@@ -28,6 +34,16 @@ class Api:
     def get(self, path: str, **query: Any) -> Any:
         """Read."""
         return self._call("GET", path, params={k: v for k, v in query.items() if v is not None})
+
+    def items(self, path: str, **query: Any) -> Iterator[Any]:
+        """Read a whole list, piece by piece."""
+        after: str | None = None
+        while True:
+            page = self.get(path, limit=_PAGE, after=after, **query)
+            yield from page["items"]
+            after = page["next"]
+            if after is None:
+                return
 
     def send(self, method: str, path: str, body: object | None = None) -> Any:
         """Change something; the answer is the resulting state."""
@@ -51,18 +67,30 @@ class Api:
         return answer.json() if answer.content else None
 
     def _answer(self, method: str, path: str, **how: Any) -> requests.Response:
-        try:
-            answer = self._session.request(
-                method, f"{self.url}/v1{path}", timeout=_TIMEOUT, allow_redirects=False, **how
-            )
-        except requests.RequestException as error:
-            raise UnreachableError(
-                f"no agent answers at {self.url} ({type(error).__name__}); is `mailover run` running there?"
-            ) from error
+        answer = self._once(method, path, **how)
+        for _ in range(_PAUSES):
+            if answer.status_code != requests.codes.too_many_requests:
+                break
+            time.sleep(_pause(answer))
+            answer = self._once(method, path, **how)
         if answer.ok:
             return answer
         trouble = UnavailableError if answer.status_code >= requests.codes.server_error else ProblemError
         raise trouble(_words(answer))
+
+    def _once(self, method: str, path: str, **how: Any) -> requests.Response:
+        try:
+            return self._session.request(method, f"{self.url}/v1{path}", timeout=_TIMEOUT, allow_redirects=False, **how)
+        except requests.RequestException as error:
+            raise UnreachableError(
+                f"no agent answers at {self.url} ({type(error).__name__}); is `mailover run` running there?"
+            ) from error
+
+
+def _pause(answer: requests.Response) -> float:
+    """Seconds, as the agent asks for."""
+    asked = answer.headers.get("Retry-After", "")
+    return min(float(asked), _LONGEST_PAUSE) if asked.isdecimal() else 1.0
 
 
 def _words(answer: requests.Response) -> str:

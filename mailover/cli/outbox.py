@@ -1,15 +1,17 @@
 """Commands that look after the mail that the relay has accepted: outbox."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from mailover.cli.api import Api
+from mailover.cli.api import Api, ProblemError
 from mailover.cli.session import (
     OK,
     UNHEALTHY,
@@ -22,9 +24,9 @@ from mailover.cli.session import (
     pass_session,
     print_json,
 )
+from mailover.errors import UnavailableError
 
 _COLOURS = {"delivered": "green", "queued": "yellow", "logged": "cyan"}
-_PAGE = 500
 _STATES = ("queued", "delivered", "ambiguous", "failed", "expired", "suppressed", "dropped", "logged")
 _LATE = 60.0
 """Seconds: mail that waits longer than this is trouble."""
@@ -141,28 +143,42 @@ def resume(session: Session, stream: str) -> None:
     click.echo(f"{stream} goes on, {told['queued']} messages are on their way")
 
 
+@outbox.command()
+@click.argument("address")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_session
+@guarded
+def erase(session: Session, address: str, yes: bool) -> None:
+    """Forget the person with this ADDRESS: what waits for them is dropped, and no record names them any more."""
+    if not yes:
+        click.confirm(f"Forget {address} for good?", abort=True)
+    told = session.api.send("DELETE", f"/recipients/{quote(address, safe='@')}")
+    click.echo(f"{told['messages']} messages named {told['address']}, and do no more")
+
+
 def _chosen(api: Api, messages: tuple[str, ...], state: str | None, stream: str | None) -> list[str]:
     """The ids that were named, or all that the options choose."""
     if messages and (state or stream):
         fail("give ids, or --state and --stream, not both", code=USAGE)
     if messages or not (state or stream):
         return list(messages) or fail("give ids, or choose by --state and --stream", code=USAGE)
-    found: list[str] = []
-    after: str | None = None
-    while True:
-        page = api.get("/messages", limit=_PAGE, after=after, state=state, stream=stream)
-        found += [each["id"] for each in page["items"]]
-        after = page["next"]
-        if after is None:
-            return found
+    return [each["id"] for each in api.items("/messages", state=state, stream=stream)]
 
 
-def _each(ids: list[str], act: Any, done: str) -> None:
-    """Do it to each, with a bar on a terminal where there are many."""
+def _each(ids: list[str], act: Callable[[str], object], done: str) -> None:
+    """Do it to each, with a bar on a terminal where there are many. One that cannot be done stops no other."""
+    refused: list[str] = []
     with click.progressbar(ids, hidden=len(ids) < 10 or not sys.stderr.isatty(), file=sys.stderr) as bar:  # noqa: PLR2004 - a glance
         for each in bar:
-            act(each)
-    click.echo(f"{len(ids)} messages {done}")
+            try:
+                act(each)
+            except (ProblemError, UnavailableError) as error:
+                if len(ids) == 1:
+                    raise
+                refused.append(f"{each}: {error}")
+    click.echo(f"{len(ids) - len(refused)} messages {done}")
+    if refused:
+        fail(f"{len(refused)} messages were passed over:", *refused, code=UNHEALTHY)
 
 
 def _depths(depths: list[dict[str, Any]]) -> Table:

@@ -181,8 +181,8 @@ class QueueWriter:
         elif isinstance(wish, Lease) and result is not None:
             ids = [each.mail.id for each in result]
         for mail_id in ids:
-            untried = Settlement(mail=mail_id, counted=False)
-            self._wishes.put(Settle(answer=self._open().create_future(), settlement=untried))
+            untried, answer = Settlement(mail=mail_id, counted=False), asyncio.get_running_loop().create_future()
+            self._wishes.put(Settle(answer=answer, settlement=untried))
 
     # -- in the writer's thread -----------------------------------------------------------------------------------
 
@@ -219,15 +219,14 @@ class QueueWriter:
 
     def _pay(self) -> None:
         """Write what is owed, before anything else."""
-        if self._owed:
-            try:
-                self._commit(self._owed)
-            except StorageError:
-                return
-            self._owed = []
+        owed, self._owed = self._owed, []
+        self._write(owed)
 
     def _write(self, wishes: Sequence[Wish]) -> list[_Outcome]:
-        """All in one transaction; where that fails, each mail alone, so that a bad one takes nobody with it."""
+        """All in one transaction; where that fails, each mail alone, so that a bad one takes nobody with it.
+
+        What was sent comes first: it frees room, and to lose it would be to send twice.
+        """
         if not wishes:
             return []
         try:
@@ -235,32 +234,25 @@ class QueueWriter:
         except StorageError as error:
             if len(wishes) == 1:
                 return self._failed(wishes, error)
-        return self._write_apart(wishes)
+        sent = [wish for wish in wishes if not isinstance(wish, Put)]
+        new = [wish for wish in wishes if isinstance(wish, Put)]
+        return (self._write(sent) if new else self._write_apart(sent)) + self._write_apart(new)
 
     def _write_apart(self, wishes: Sequence[Wish]) -> list[_Outcome]:
-        """What was sent comes first: it frees room, and to lose it would be to send twice."""
-        outcomes = self._write_or_fail([wish for wish in wishes if not isinstance(wish, Put)])
+        outcomes: list[_Outcome] = []
         failures = 0
-        error: Exception | None = None
+        error: StorageError | None = None
         for wish in wishes:
-            if not isinstance(wish, Put):
-                continue
             if error is not None and failures >= _HOPELESS:
-                outcomes.append((wish, None, error))
+                outcomes += self._failed([wish], error)
                 continue
-            (outcome,) = self._write_or_fail([wish])
-            error = outcome[2]
-            failures = 0 if error is None else failures + 1
-            outcomes.append(outcome)
+            try:
+                outcomes += self._commit([wish])
+                failures = 0
+            except StorageError as met:
+                outcomes += self._failed([wish], met)
+                error, failures = met, failures + 1
         return outcomes
-
-    def _write_or_fail(self, wishes: Sequence[Wish]) -> list[_Outcome]:
-        if not wishes:
-            return []
-        try:
-            return self._commit(wishes)
-        except StorageError as error:
-            return self._failed(wishes, error)
 
     def _failed(self, wishes: Sequence[Wish], error: StorageError) -> list[_Outcome]:
         self._owed += [wish for wish in wishes if isinstance(wish, Settle | Use)]

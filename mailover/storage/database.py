@@ -177,9 +177,11 @@ def insert_new(connection: sa.Connection, table: sa.Table, values: Mapping[str, 
     return connection.execute(statement).rowcount == 1
 
 
-def insert_all_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert those rows whose keys are not taken."""
-    connection.execute(_insert(connection, table).on_conflict_do_nothing(), rows)
+def insert_all_new(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> Sequence[Any]:
+    """Insert those rows whose keys, of one column, are not taken; the keys of those that were inserted."""
+    (key,) = table.primary_key
+    inserted = connection.execute(_insert(connection, table).on_conflict_do_nothing().returning(key), rows)
+    return inserted.scalars().all()
 
 
 def replacing(table: sa.Table, dialect: sa.Dialect, where: sa.ColumnElement[bool]) -> Any:
@@ -259,6 +261,8 @@ def _translated(done: str) -> Iterator[None]:
 def _is_full(error: Exception) -> bool:
     """Whether it is the room that is lacking."""
     if isinstance(error, sa.exc.DBAPIError):
+        if getattr(error.orig, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_SHMSIZE:  # whoever opens needs 32 KiB
+            return True
         return _code(error) == sqlite3.SQLITE_FULL or getattr(error.orig, "sqlstate", "") == _DISK_FULL
     return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
 

@@ -116,6 +116,12 @@ class MailQueue(Protocol):
     def suppress(self, suppressions: Sequence[Suppression]) -> None:
         """Remember addresses; the first reason stays."""
 
+    def learn(self, told: Mapping[str, Suppression], now: datetime) -> frozenset[str]:
+        """Remember what providers told, by the event they told it in; which events were not told before.
+
+        They are remembered for a week, in the same transaction as the addresses.
+        """
+
     def unsuppress(self, address: str) -> bool:
         """Whether it was remembered."""
 
@@ -128,7 +134,8 @@ class MailQueue(Protocol):
     def erase(self, address: str) -> int:
         """Forget a person: settled copies, contents that only they would get, the address in every log; how many mails.
 
-        Queued copies are dropped. A suppression of the address stays, as it is what keeps mail from being sent.
+        Queued copies are dropped. Of what they sent, sender and content are forgotten too, but where somebody still
+        waits for it. A suppression of the address stays, as it is what keeps mail from being sent.
         """
 
     def used(self, day: date) -> Mapping[str, int]:

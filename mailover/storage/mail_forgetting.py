@@ -7,11 +7,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from mailover.core.mail import Mail, Recipient
+from mailover.core.sentences import veiled
 from mailover.errors import StorageError
 from mailover.storage.mail_counts import Counts
 from mailover.storage.mail_putting import REMEMBERED_FOR
 from mailover.storage.mail_settling import Change, forget_rows, settled_place, write
-from mailover.storage.mail_states import SETTLED, hash_of, is_settled, mail_of, place_of
+from mailover.storage.mail_states import SETTLED, hashes_of, is_settled, mail_of, place_of
 from mailover.storage.tables import mail_addresses, mail_digests, mail_streams, mail_uses, mails
 
 _STEP = 500
@@ -21,16 +23,19 @@ _USES_KEPT = timedelta(days=40)
 """The longest quotas are by month."""
 
 
-def erase(connection: sa.Connection, address: str, after: int) -> tuple[int | None, int]:
-    """Take a person out of some mails: the number of the last one looked at, None when all were, and how many."""
-    theirs = mail_addresses.c.hash == hash_of(address)
+def erase(connection: sa.Connection, address: str, found_by: int, after: int) -> tuple[int | None, int]:
+    """Take a person out of some of the mails that are found by this hash of the address.
+
+    The number of the last one looked at, None when all were, and how many named them.
+    """
+    theirs = mail_addresses.c.hash == found_by
     numbers = sa.select(mail_addresses.c.mail).where(theirs, mail_addresses.c.mail > after)
     step = connection.execute(numbers.order_by(mail_addresses.c.mail).limit(_STEP)).scalars().all()
     rows = connection.execute(sa.select(mails).where(mails.c.seq.in_(step)).order_by(mails.c.seq).with_for_update())
     counts = Counts()
-    erased = sum([_erase_from(connection, row, address, counts) for row in rows.all()])
+    erased = [row for row in rows.all() if _erase_from(connection, row, address, counts)]
     counts.write(connection)
-    return (step[-1] if len(step) == _STEP else None), erased
+    return (step[-1] if len(step) == _STEP else None), len(erased)
 
 
 def tidy(connection: sa.Connection, now: datetime, keep: Mapping[str, timedelta], usual: timedelta) -> bool:
@@ -50,19 +55,34 @@ def _erase_from(connection: sa.Connection, row: sa.Row[Any], address: str, count
     except StorageError:  # it may name them, and nobody can tell
         forget_rows(connection, [row], counts)
         return True
-    others = tuple(each for each in mail.recipients if each.address.lower() != address.lower())
-    if len(others) == len(mail.recipients):  # another address of the same hash
+    left = _without(mail, address.lower())
+    if left == mail:  # another address of the same hash, or their own that still waits
         return False
-    if not others:
+    if not left.recipients:
         forget_rows(connection, [row], counts)
+        connection.execute(sa.delete(mail_digests).where(mail_digests.c.mail == mail.id))  # else it could not come anew
         return True
-    left = replace(mail, recipients=others)
-    ended = max((each.settled_at for each in others if each.settled_at is not None), default=mail.accepted_at)
+    ended = max((each.settled_at for each in left.recipients if each.settled_at is not None), default=mail.accepted_at)
     place = place_of(row) if left.pending or row.state == SETTLED else settled_place(ended)
-    write(connection, [Change(row=row, mail=left, place=place)], counts)
-    here = sa.and_(mail_addresses.c.hash == hash_of(address), mail_addresses.c.mail == row.seq)
-    connection.execute(sa.delete(mail_addresses).where(here))
+    write(connection, [Change(row=row, mail=left, place=place, forget=left.sender != mail.sender)], counts)
+    gone = mail_addresses.c.hash.in_(hashes_of(mail) - hashes_of(left))
+    connection.execute(sa.delete(mail_addresses).where(gone, mail_addresses.c.mail == row.seq))
     return True
+
+
+def _without(mail: Mail, address: str) -> Mail:
+    """The mail as others may still need it. Who sent it is needed until nobody waits for it any more."""
+    others = tuple(_unnamed(each, address) for each in mail.recipients if each.address.lower() != address)
+    waits = any(not each.fate.settled for each in others)
+    return replace(mail, recipients=others, sender=mail.sender if waits or mail.sender.lower() != address else "")
+
+
+def _unnamed(recipient: Recipient, address: str) -> Recipient:
+    """A provider's reply may name everybody whom it refuses."""
+    failure = recipient.failure
+    if failure is None or address not in failure.text.lower():
+        return recipient
+    return replace(recipient, failure=replace(failure, text=veiled(failure.text)))
 
 
 def _forget_digests(connection: sa.Connection, now: datetime) -> bool:

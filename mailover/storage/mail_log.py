@@ -121,10 +121,8 @@ def drop(connection: sa.Connection, ids: Collection[str], now: datetime) -> int:
 
 def _revived(row: sa.Row[Any], mail: Mail, now: datetime) -> Change | None:
     """Its time begins anew: what an operator wants sent is worth sending, however old it is."""
-    if row.state == WAITING:
-        return Change(row=row, mail=mail, place=Place(state=READY))
     if not any(each.fate in _REVIVABLE for each in mail.recipients):
-        return None
+        return Change(row=row, mail=mail, place=Place(state=READY)) if row.state == WAITING else None
     recipients = tuple(
         replace(each, fate=Fate.QUEUED, settled_at=None) if each.fate in _REVIVABLE else each
         for each in mail.recipients

@@ -1,6 +1,5 @@
 """New mail into the queue, each kept once. Inside the caller's transaction."""
 
-import hashlib
 import random
 import threading
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,7 @@ from mailover.storage.database import replacing
 from mailover.storage.hot import HotStatement
 from mailover.storage.mail_counts import Counts
 from mailover.storage.mail_settling import Known
-from mailover.storage.mail_states import HELD, Place, hash_of, values_of
+from mailover.storage.mail_states import HELD, Place, fingerprint, hashes_of, values_of
 from mailover.storage.sealing import Seal
 from mailover.storage.tables import Instant, mail_addresses, mail_contents, mail_digests, mails
 
@@ -55,13 +54,13 @@ def put(
     until: datetime,
 ) -> tuple[tuple[str, ...], list[Known]]:
     """Keep them, leased to `holder`; the ids under which they are kept, and those that are new."""
-    fingerprints = [_fingerprint(digest) for _, _, digest in puts]
+    fingerprints = [fingerprint(digest) for _, _, digest in puts]
     kept_as = _kept_as(connection, puts, fingerprints)
     place = Place(state=HELD, holder=holder, held_until=until)
     rows = [
         {"seq": numbers.next(mail.accepted_at), **values_of(mail, place), **_sealed(seal, mail, content)}
-        for (mail, content, _), fingerprint in zip(puts, fingerprints, strict=True)
-        if kept_as[fingerprint] == mail.id
+        for (mail, content, _), key in zip(puts, fingerprints, strict=True)
+        if kept_as[key] == mail.id
     ]
     _INSERT.run(connection, rows)
     _INSERT_CONTENT.run(connection, rows)
@@ -70,7 +69,7 @@ def put(
         {"hash": hashed, "mail": numbered[mail.id]}
         for mail, _, _ in puts
         if mail.id in numbered
-        for hashed in {hash_of(each.address) for each in mail.recipients}
+        for hashed in hashes_of(mail)
     ]
     _INSERT_ADDRESS.run(connection, addresses)
     for row in rows:
@@ -80,7 +79,7 @@ def put(
         Known(row["seq"], row["stream"], HELD, row["size"], row["fates"], mails_by_id[row["id"]], row["body"])
         for row in rows
     ]
-    return tuple(kept_as[fingerprint] for fingerprint in fingerprints), new
+    return tuple(kept_as[key] for key in fingerprints), new
 
 
 def _sealed(seal: Seal, mail: Mail, content: bytes) -> Mapping[str, Any]:
@@ -94,24 +93,19 @@ def _kept_as(connection: sa.Connection, puts: Sequence[Put], fingerprints: Seque
     Two relays that take the same mail at once wait for each other here, and agree; so the order is one for all.
     """
     rows = {
-        fingerprint: {
-            "digest": fingerprint,
+        key: {
+            "digest": key,
             "mail": mail.id,
             "at": mail.accepted_at,
             "before": mail.accepted_at - REMEMBERED_FOR,
             "beyond": mail.accepted_at + REMEMBERED_FOR,
         }
-        for (mail, _, _), fingerprint in zip(reversed(puts), reversed(fingerprints), strict=True)
+        for (mail, _, _), key in zip(reversed(puts), reversed(fingerprints), strict=True)
     }
-    if _REMEMBER.run(connection, [rows[fingerprint] for fingerprint in sorted(rows)]) == len(rows):
-        return {fingerprint: str(row["mail"]) for fingerprint, row in rows.items()}
+    if _REMEMBER.run(connection, [rows[key] for key in sorted(rows)]) == len(rows):
+        return {key: str(row["mail"]) for key, row in rows.items()}
     found = connection.execute(sa.select(mail_digests).where(mail_digests.c.digest.in_(rows)))
     return {bytes(row.digest): row.mail for row in found}
-
-
-def _fingerprint(digest: str) -> bytes:
-    """Of one size, whatever the caller's digest is made of."""
-    return hashlib.sha256(digest.encode("utf-8", "surrogatepass")).digest()[:16]
 
 
 _at = mail_digests.c.at

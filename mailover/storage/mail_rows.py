@@ -19,6 +19,7 @@ from mailover.storage.mail_counts import Counts
 from mailover.storage.mail_holding import Holding
 from mailover.storage.mail_putting import Numbers, Put, put
 from mailover.storage.mail_settling import Known, OutdatedError, settle, settle_known
+from mailover.storage.mail_states import hash_of, sender_hash_of
 from mailover.storage.reserve import Reserve
 from mailover.storage.sealing import Seal
 from mailover.storage.store import Page
@@ -213,6 +214,10 @@ class MailRows:
         """Remember addresses."""
         self._write(lambda connection: suppressed.add(connection, suppressions))
 
+    def learn(self, told: Mapping[str, Suppression], now: datetime) -> frozenset[str]:
+        """Remember what was not told before."""
+        return self._write(lambda connection: suppressed.learn(connection, told, now))
+
     def unsuppress(self, address: str) -> bool:
         """Whether it was remembered."""
         return self._write(lambda connection: suppressed.remove(connection, address))
@@ -224,16 +229,20 @@ class MailRows:
 
     def suppressions(self, *, after: str | None = None, limit: int = 100) -> Page[Suppression]:
         """By address."""
+        if after is not None and not storable(after):
+            return Page(items=())
         with self._database.reading() as connection:
             return suppressed.page(connection, after=after, limit=limit)
 
     def erase(self, address: str) -> int:
         """Forget a person, in short steps."""
-        after: int | None = 0
         erased = 0
-        while after is not None:
-            after, some = self._write(partial(mail_forgetting.erase, address=address, after=after))
-            erased += some
+        for found_by in (hash_of(address), sender_hash_of(address)):
+            after: int | None = 0
+            while after is not None:
+                step = partial(mail_forgetting.erase, address=address, found_by=found_by, after=after)
+                after, some = self._write(step)
+                erased += some
         return erased
 
     # -- keeping house --------------------------------------------------------------------------------------------

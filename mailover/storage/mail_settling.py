@@ -19,7 +19,7 @@ from mailover.storage.mail_states import (
     SETTLED,
     WAITING,
     Place,
-    hash_of,
+    hashes_of,
     is_held,
     mail_of,
     place_of,
@@ -151,9 +151,9 @@ def forget_rows(connection: sa.Connection, rows: Sequence[sa.Row[Any]], counts: 
 
 
 def _hashes_of(row: sa.Row[Any]) -> Iterable[int]:
-    """Where a mail is found by its recipients. What a damaged one leaves there finds nothing any more."""
+    """By what a mail is found. What a damaged one leaves there finds nothing any more."""
     try:
-        return {hash_of(each.address) for each in mail_of(row).recipients}
+        return hashes_of(mail_of(row))
     except StorageError:
         return ()
 
@@ -190,7 +190,9 @@ def _merged(known: Iterable[Recipient], told: Iterable[Recipient]) -> tuple[Reci
 
 
 def _surer(known: Recipient, told: Recipient) -> Recipient:
-    return told if _CERTAINTY.get(told.fate, 1) >= _CERTAINTY.get(known.fate, 1) else known
+    """What was settled stays, dropped by an operator for one, unless it is known better now."""
+    better = _CERTAINTY.get(told.fate, 1) > _CERTAINTY.get(known.fate, 1)
+    return told if better or not known.fate.settled else known
 
 
 _CHANGING = ("state", "fates", "due_at", "waiting_for", "holder", "held_until", "settled_at", "body")

@@ -76,6 +76,22 @@ def hash_of(address: str) -> int:
     return int.from_bytes(digest[:8], signed=True)
 
 
+def fingerprint(text: str) -> bytes:
+    """Of one size, whatever the text is made of."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
+
+
+def sender_hash_of(address: str) -> int:
+    """Of who sent a mail: never that of a recipient, who has no space there."""
+    return hash_of(f"from {address}")
+
+
+def hashes_of(mail: Mail) -> set[int]:
+    """By what a mail is found: each recipient's address, and its sender's."""
+    theirs = {hash_of(each.address) for each in mail.recipients}
+    return theirs | {sender_hash_of(mail.sender)} if mail.sender else theirs
+
+
 def values_of(mail: Mail, place: Place) -> dict[str, Any]:
     """A mail's columns, but for its number."""
     return {

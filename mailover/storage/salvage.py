@@ -1,12 +1,14 @@
 """Out of a damaged SQLite file into a new store: whatever can still be read of what must not be forgotten.
 
-The fleet (its epochs only grow, its pins and orders are people's), tokens, incidents, events and their alerts, mail and
-the addresses that get none. Not the health log: it is most of a file, hence most of the damage, and it grows again.
+The fleet (its epochs only grow, its pins and orders are people's), tokens, subscriptions, incidents, events and their
+alerts, mail and the addresses that get none. Not the health log: it is most of a file, hence most of the damage, and it
+grows again.
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from mailover.storage.database import Database
 from mailover.storage.salvage_mail import salvage_mail
 from mailover.storage.tables import (
     events,
+    feedback_events,
     hours,
     incidents,
     mail_digests,
@@ -25,12 +28,30 @@ from mailover.storage.tables import (
     mail_uses,
     notes,
     outbox,
+    silenced,
+    subscriptions,
     suppressions,
     tokens,
 )
 
 _log = logging.getLogger("mailover.storage")
 
+_TABLES = (
+    tokens,
+    notes,
+    subscriptions,
+    silenced,
+    hours,
+    incidents,
+    events,
+    outbox,
+    suppressions,
+    mail_streams,
+    mail_uses,
+    mail_digests,
+    feedback_events,
+)
+_Save = Callable[[Database, Database], None]
 _ROWS = 500
 _SKIPPED_NUMBERS = 1000
 """Events may be newer than the fleet that is found: the next ones are numbered beyond them."""
@@ -40,23 +61,20 @@ def salvage(damaged: Path, into: Database) -> None:
     """Copy what can be read. Raises StorageError when the new store cannot be written."""
     old = Database(f"sqlite:///{damaged}")
     try:
-        _save_fleet(old, into)
-        for table in (
-            tokens,
-            notes,
-            hours,
-            incidents,
-            events,
-            outbox,
-            suppressions,
-            mail_streams,
-            mail_uses,
-            mail_digests,
-        ):
-            _save_rows(old, into, table)
-        salvage_mail(old, into)
+        saves: list[_Save] = [_save_fleet, *(partial(_save_rows, table=table) for table in _TABLES), salvage_mail]
+        for save in saves:
+            _as_far_as_it_goes(save, old, into)
     finally:
         old.close()
+
+
+def _as_far_as_it_goes(save: _Save, old: Database, into: Database) -> None:
+    try:
+        save(old, into)
+    except StorageError:
+        raise
+    except Exception:  # noqa: BLE001 - nothing that stands in a damaged file may keep the agent from starting
+        _log.exception("a part of the damaged store could not be saved")
 
 
 def _save_fleet(old: Database, into: Database) -> None:

@@ -16,7 +16,7 @@ from mailover.errors import StorageError
 from mailover.storage.codec import loads
 from mailover.storage.database import Database
 from mailover.storage.mail_counts import recount
-from mailover.storage.mail_states import BIT, SETTLED, hash_of, is_queued, is_settled
+from mailover.storage.mail_states import BIT, SETTLED, hashes_of, is_queued, is_settled
 from mailover.storage.tables import mail_addresses, mail_contents, mails
 
 _log = logging.getLogger("mailover.storage")
@@ -128,6 +128,6 @@ def _insert(into: Database, rows: Iterable[_Row], contents: Mapping[int, _Row]) 
 
 def _hashes(body: str) -> set[int]:
     try:
-        return {hash_of(each.address) for each in loads(Mail, body).recipients}
+        return hashes_of(loads(Mail, body))
     except StorageError:
         return set()

@@ -5,7 +5,6 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -34,7 +33,6 @@ def upgrade(database: Database, *, migrations: Path = MIGRATIONS, target: str = 
     Raises StorageError when the schema is one that this version does not know.
     """
     database.create_file()
-    set_aside_if_damaged(database)
     found = revision(database)
     if found == target:
         return found
@@ -74,24 +72,6 @@ def _upgrading(database: Database) -> Iterator[sa.Connection]:
             connection.execute(sa.text("SET LOCAL lock_timeout = '60s'"))
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
         yield connection
-
-
-def set_aside_if_damaged(database: Database) -> None:
-    """Rename an SQLite file that is none any more, and begin anew: an agent without memory is better than no agent."""
-    if database.file is None or not database.damaged():
-        return
-    database.close()
-    aside = database.file.with_name(f"{database.file.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}")
-    _log.critical("the store %s is damaged: it is set aside as %s, and a new one begins", database.file, aside.name)
-    try:
-        for suffix in ("", "-wal", "-shm"):
-            part = Path(f"{database.file}{suffix}")
-            if part.exists():
-                part.rename(f"{aside}{suffix}")
-    except OSError as error:
-        raise StorageError(f"the damaged store could not be set aside: {error}") from error
-    database.aside = aside
-    database.create_file()
 
 
 def revision(database: Database) -> str | None:

@@ -9,13 +9,15 @@ from datetime import datetime, timedelta
 from mailover.core.events import Event, EventType
 from mailover.core.fleet import Fleet, Incident
 from mailover.core.observations import Observation
-from mailover.errors import StorageError
+from mailover.errors import StorageError, StorageFullError
 from mailover.storage import fleet_rows, keepsakes, logs, outbox, rollups, schema
 from mailover.storage.database import Database, storable
 from mailover.storage.hook_rows import HookRows
 from mailover.storage.mail_rows import MailRows
+from mailover.storage.reserve import Reserve
 from mailover.storage.salvage import salvage
 from mailover.storage.sealing import Seal
+from mailover.storage.setting_aside import set_aside_if_damaged
 from mailover.storage.store import (
     Backlog,
     Delivery,
@@ -251,13 +253,23 @@ def open_store(url: str, seal: Seal | None = None) -> SqlStore:
     """The store at this URL, its schema brought up to date; mail is sealed by `seal`. Raises StorageError."""
     database = Database(url)
     try:
-        schema.upgrade(database)
-        if database.aside is not None:
-            salvage(database.aside, database)
+        try:
+            _prepare(database)
+        except StorageFullError:  # opening needs some room, too
+            if database.file is None or not Reserve(database.file).let_go():
+                raise
+            _prepare(database)
     except BaseException:
         database.close()
         raise
     return SqlStore(database, seal)
+
+
+def _prepare(database: Database) -> None:
+    with set_aside_if_damaged(database) as aside:
+        schema.upgrade(database)
+        if aside is not None:
+            salvage(aside, database)
 
 
 def _storable(*names: str | None) -> bool:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import sqlalchemy as sa
 
-SCHEMA = "0004"
+SCHEMA = "0005"
 """The revision of the migrations that these tables describe."""
 
 
@@ -239,7 +239,7 @@ mail_addresses = sa.Table(
     sa.Column("mail", sa.BigInteger, primary_key=True, autoincrement=False),
     sqlite_with_rowid=False,
 )
-"""Which mails a recipient has a copy of; the address itself is in the mail's body."""
+"""Which mails a recipient has a copy of, and which somebody sent; the address itself is in the mail's body."""
 
 mail_digests = sa.Table(
     "mail_digests",
@@ -281,3 +281,13 @@ suppressions = sa.Table(
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("at", Instant, nullable=False),
 )
+
+feedback_events = sa.Table(
+    "feedback_events",
+    metadata,
+    sa.Column("digest", sa.LargeBinary, primary_key=True),
+    sa.Column("at", Instant, nullable=False),
+    sa.Index("feedback_events_by_time", "at"),
+    sqlite_with_rowid=False,
+)
+"""What providers told of sent mail, so that it counts once however often it is told."""

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import pytest
@@ -45,6 +46,8 @@ class Gate:
         self.open.set()
         self.commits: list[int] = []
         self.failing = 0
+        self.bad: set[str] = set()
+        """Mails of which nothing can be written."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.queue, name)
@@ -54,6 +57,8 @@ class Gate:
         if self.failing:
             self.failing -= 1
             raise StorageError("the store could not be written: disk I/O error")
+        if any(each.mail in self.bad for each in wanted["settlements"]):
+            raise StorageError("the queue could not be written: a defect")
         ids = self.queue.commit(**wanted)
         self.commits.append(len(wanted["puts"]) + len(wanted["settlements"]))
         return ids
@@ -209,6 +214,26 @@ def test_what_is_owed_is_tried_again_without_being_asked(store: SqlStore, gate: 
     play(gate, story)
 
 
+def test_what_can_never_be_written_keeps_nothing_else_from_it(store: SqlStore, gate: Gate) -> None:
+    async def story(writer: QueueWriter) -> None:
+        for number in range(1, 5):
+            await put(writer, mail(number))
+        gate.bad = {"msg_000002"}
+        gate.open.clear()
+        wishes = [asyncio.create_task(writer.settle(delivered(mail(number)))) for number in (1, 2, 3)]
+        await asyncio.sleep(0)
+        gate.open.set()
+        told = await asyncio.gather(*wishes, return_exceptions=True)
+        assert [type(each) for each in told] == [NoneType, StorageError, NoneType]
+        gate.failing = 2
+        with pytest.raises(StorageError):
+            await writer.settle(delivered(mail(4)))
+        await until(lambda: store.mail.content("msg_000004") is None)
+        assert store.mail.content("msg_000002") is not None
+
+    play(gate, story)
+
+
 def test_settlements_are_written_even_where_no_new_mail_can_be(store: SqlStore, gate: Gate) -> None:
     async def story(writer: QueueWriter) -> None:
         await put(writer, mail(1))
@@ -318,6 +343,22 @@ def test_stopping_writes_what_was_wished_and_gives_back_what_is_held(store: SqlS
     play(gate, story)
     leased = store.mail.lease(holder="next", now=NOON, until=NOON + LEASE, limit=10, most_bytes=100)
     assert [each.mail.handovers for each in leased] == [0, 0, 0, 0]
+
+
+def test_whoever_goes_away_while_it_stops_leaves_the_others_their_answer(gate: Gate) -> None:
+    async def story(writer: QueueWriter) -> None:
+        gate.open.clear()
+        first, gone, other = (asyncio.create_task(put(writer, mail(number))) for number in (1, 2, 3))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.wait([gone])
+        stopping = asyncio.create_task(writer.stop())
+        await asyncio.sleep(0)
+        gate.open.set()
+        assert (await first, await other) == ("msg_000001", "msg_000003")
+        await stopping
+
+    play(gate, story)
 
 
 def test_a_locked_store_is_told_in_time_and_loses_nothing(store: SqlStore, gate: Gate, tmp_path: Path) -> None:

@@ -1,19 +1,49 @@
-"""Cutting the power: a process is recorded beneath SQLite, and its disk is shown as it may be found afterwards."""
+"""Killing a process, and cutting its power: one that commits is killed, or recorded beneath SQLite and its disk shown
+as it may be found afterwards. What a store then lacks is for the tests to say."""
 
+import os
 import pickle
 import random
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 HERE = Path(__file__).parent
+KILLS = int(os.environ.get("MAILOVER_TEST_KILLS", "8"))
+CUTS = int(os.environ.get("MAILOVER_TEST_CUTS", "120"))
 SECTOR = 512
 Op = tuple[str, str, int, bytes]
 Missing = Callable[[str, list[str]], set[str]]
 """What a store at this URL lacks of these acknowledgements."""
+
+
+def killed(url: str, program: str, kills: int, most: int, missing: Missing, *, together: int = 1) -> list[str]:
+    """What was acknowledged over so many kills, each after at most so many; nothing of it is missing after any.
+
+    `together`: so many processes share the store, and are killed one after the other while the rest goes on.
+    """
+    dice = random.Random(11)
+    acknowledged: list[str] = []
+    for _ in range(kills):
+        with ExitStack() as stack:
+            started = [stack.enter_context(_committing(url, program)) for _ in range(together)]
+            for process in started:
+                assert process.stdout is not None
+                acknowledged += [process.stdout.readline().strip() for _ in range(dice.randrange(1, most))]
+                process.kill()
+                acknowledged += [line.strip() for line in process.stdout if line.endswith("\n")]
+        lost = missing(url, acknowledged)
+        assert not lost, lost
+    assert len(acknowledged) > kills
+    return acknowledged
+
+
+def _committing(url: str, program: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen([sys.executable, str(HERE / f"{program}.py"), url], stdout=subprocess.PIPE, text=True)
 
 
 def recorded(

@@ -1,18 +1,19 @@
 """Retention, erasing a person, and addresses that get no mail any more, on both databases."""
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from letters import OTHERS, content_of, fared, fates, ids, lease, mail, put, queue, settle
+from letters import NO, OTHERS, SOON, US, content_of, fared, fates, ids, lease, mail, put, queue, settle
 from samples import at
 
 from mailover.core.mail import Fate, Suppression
 from mailover.errors import StorageError
 from mailover.storage.sql import SqlStore, open_store
-from mailover.storage.tables import mail_addresses, mail_contents, mail_digests, mails
+from mailover.storage.tables import feedback_events, mail_addresses, mail_contents, mail_digests, mails
 
 DAY = 24 * 3600
 KEEP = {"marketing": timedelta(days=1)}
@@ -39,7 +40,7 @@ def test_settled_mail_is_forgotten_after_what_its_stream_keeps(store: SqlStore) 
     assert store.mail.depths()["marketing"].failed == 0
     tidied(store, 102 + 30 * DAY)
     assert [m.id for m in store.mail.mails().items] == ["msg_000003"]
-    assert rows(store, mails, mail_contents, mail_addresses, mail_digests) == [1, 1, 1, 0]
+    assert rows(store, mails, mail_contents, mail_addresses, mail_digests) == [1, 1, 2, 0]
 
 
 def test_forgetting_goes_in_short_steps(store: SqlStore) -> None:
@@ -99,6 +100,45 @@ def test_an_erased_person_does_not_come_back_with_what_was_under_way(store: SqlS
     assert fates(store, 2) == [Fate.DELIVERED]
 
 
+def test_a_person_is_erased_as_a_sender_where_nobody_waits_for_it_any_more(store: SqlStore) -> None:
+    mine = {"sender": "Me@Example.net"}
+    said = replace(NO, text="550 <me@example.net> may not send to you@example.net")
+    refused = fared(mail(1), Fate.FAILED)
+    refused = replace(refused, recipients=tuple(replace(each, failure=said) for each in refused.recipients))
+    put(store, *(mail(n, **mine) for n in (1, 2, 3)), mail(4))
+    settle(store, refused, fared(mail(2), Fate.DELIVERED))
+    assert store.mail.mails(recipient="me@example.net").items == ()
+    assert store.mail.erase("me@example.NET") == 2
+    first, second, third, fourth = store.mail.mails().items
+    assert [each.sender for each in (first, second, third, fourth)] == ["", "", "Me@Example.net", "app@example.com"]
+    assert first.recipients[0].failure == replace(NO, text="550 <m...@example.net> may not send to y...@example.net")
+    assert fates(store, 1) == [Fate.FAILED]
+    assert store.mail.content("msg_000001") is None
+    assert store.mail.content("msg_000003") == content_of(3)
+    settle(store, fared(third, Fate.DELIVERED))
+    assert store.mail.erase("me@example.net") == 1
+    with store._database.reading() as connection:
+        bodies = connection.execute(sa.select(mails.c.body)).scalars().all()
+    assert not any("me@example.net" in body.lower() for body in bodies)
+    assert store.mail.erase("me@example.net") == 0
+
+
+def test_who_wrote_to_themselves_is_erased_once(store: SqlStore) -> None:
+    put(store, mail(1, "me@example.net", "them@example.net", sender="me@example.net"))
+    settle(store, fared(mail(1, "me@example.net", "them@example.net"), Fate.DELIVERED, Fate.DELIVERED))
+    assert store.mail.erase("me@example.net") == 1
+    assert [(each.sender, len(each.recipients)) for each in store.mail.mails().items] == [("", 1)]
+    assert rows(store, mail_addresses) == [1]
+
+
+def test_what_was_erased_is_kept_anew_when_it_is_handed_over_again(store: SqlStore) -> None:
+    queue(store, mail(1, "me@example.net"))
+    store.mail.erase("me@example.net")
+    again = mail(2, "me@example.net")
+    assert store.mail.put([(again, content_of(2), "msg_000001")], holder=US, until=SOON) == ("msg_000002",)
+    assert fates(store, 2) == [Fate.QUEUED]
+
+
 def test_many_mails_of_one_person_are_erased(store: SqlStore) -> None:
     queue(store, *(mail(n, "me@example.net") for n in range(1, 1003)))
     assert store.mail.erase("me@example.net") == 1002
@@ -153,11 +193,30 @@ def test_the_first_reason_stays_and_addresses_are_of_any_case(store: SqlStore) -
     assert store.mail.suppressed([]) == {}
 
 
+def test_what_providers_told_is_learnt_once_and_told_anew_after_a_week(store: SqlStore) -> None:
+    told = {f"ses/{n}": suppression(f"{n}@example.net") for n in range(1200)}
+    assert store.mail.learn(told, at(0)) == told.keys()
+    more = {"ses/7": suppression("7@example.net", "complaint"), "ses/new": suppression("new@example.net")}
+    assert store.mail.learn(more, at(6 * DAY)) == {"ses/new"}
+    assert store.mail.suppressed(["7@example.net"])["7@example.net"].reason == "bounce"
+    for _ in range(2):
+        assert store.mail.learn({}, at(7 * DAY)) == frozenset()
+    assert rows(store, feedback_events) == [1]
+    assert store.mail.learn(more, at(7 * DAY)) == {"ses/7"}
+
+
+def test_what_was_told_under_a_clock_far_ahead_is_forgotten(store: SqlStore) -> None:
+    told = {"ses/1": suppression("me@example.net")}
+    store.mail.learn(told, at(400 * DAY))
+    assert store.mail.learn(told, at(0)) == {"ses/1"}
+
+
 def test_suppressions_are_paged_by_address(store: SqlStore) -> None:
     store.mail.suppress([suppression(f"{letter}@example.net") for letter in "cab"])
     first = store.mail.suppressions(limit=2)
     assert [each.address for each in first.items] == ["a@example.net", "b@example.net"]
     assert [each.address for each in store.mail.suppressions(after=first.next).items] == ["c@example.net"]
+    assert store.mail.suppressions(after="a\0").items == ()
 
 
 def test_an_address_may_be_taken_off_the_list(store: SqlStore) -> None:

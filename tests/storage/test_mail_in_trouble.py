@@ -73,6 +73,28 @@ def test_on_a_full_disk_no_mail_is_kept_and_what_is_queued_is_settled(small_stor
     assert (small_disk / "mailover.db-reserve").exists()
 
 
+def test_a_start_on_a_full_disk_uses_the_reserve_and_settles_what_is_queued(
+    small_store: SqlStore, small_disk: Path
+) -> None:
+    put(small_store, mail(1))
+    small_store.close()
+    fill(small_disk)
+    store = open_store(f"sqlite:///{small_disk}/mailover.db")
+    settle(store, fared(mail(1), Fate.DELIVERED))
+    assert fates(store) == [Fate.DELIVERED]
+    with pytest.raises(StorageFullError):
+        put(store, mail(2))
+    store.close()
+
+
+def test_a_start_on_a_full_disk_without_a_reserve_says_what_is_lacking(small_disk: Path) -> None:
+    url = f"sqlite:///{small_disk}/mailover.db"
+    open_store(url).close()
+    fill(small_disk)
+    with pytest.raises(StorageFullError):
+        open_store(url)
+
+
 def test_a_disk_without_room_for_the_reserve_takes_no_mail(small_store: SqlStore, small_disk: Path) -> None:
     ballast = fill(small_disk)
     with pytest.raises(StorageFullError, match="only 0 MiB are free"):

@@ -90,6 +90,16 @@ def test_what_waits_is_due_when_it_is_retried(store: SqlStore) -> None:
     assert store.mail.retry(["msg_000001"], at(200)) == 0
 
 
+def test_where_some_wait_and_others_failed_a_retry_is_for_all_of_them(store: SqlStore) -> None:
+    two = mail(1, "a@example.net", "b@example.net")
+    put(store, two)
+    settle(store, fared(two, Fate.FAILED, Fate.QUEUED, due_at=at(900)))
+    assert store.mail.retry([two.id], at(200)) == 1
+    (leased,) = lease(store, 200)
+    assert [each.address for each in leased.mail.pending] == ["a@example.net", "b@example.net"]
+    assert store.mail.depths()["transactional"].failed == 0
+
+
 def test_what_expired_without_a_content_cannot_be_retried(store: SqlStore) -> None:
     put(store, mail(1))
     settle(store, fared(mail(1), Fate.EXPIRED))
@@ -112,6 +122,14 @@ def test_what_was_sent_while_it_was_dropped_is_told(store: SqlStore) -> None:
     store.mail.drop(["msg_000001"], at(50))
     settle(store, fared(mail(1), Fate.DELIVERED))
     assert fates(store) == [Fate.DELIVERED]
+
+
+def test_what_failed_while_it_was_dropped_stays_dropped(store: SqlStore) -> None:
+    put(store, mail(1))
+    store.mail.drop(["msg_000001"], at(50))
+    settle(store, fared(mail(1), Fate.FAILED))
+    assert fates(store) == [Fate.DROPPED]
+    assert store.mail.depths()["transactional"].failed == 0
 
 
 def test_a_pause_survives(store: SqlStore) -> None:

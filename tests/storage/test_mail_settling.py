@@ -111,7 +111,7 @@ def test_what_changed_behind_our_back_is_read_anew_and_nothing_is_written_twice(
     )
     assert [fates(store, n) for n in (1, 2, 3, 4)] == [
         [Fate.DELIVERED],
-        [Fate.FAILED],
+        [Fate.DROPPED],
         [Fate.DELIVERED],
         [Fate.QUEUED],
     ]

@@ -1,18 +1,10 @@
 """Killed and cut off from power, again and again: whatever was acknowledged is there, and nothing is half there."""
 
-import os
-import random
-import subprocess
-import sys
 from pathlib import Path
 
-from power import lost_to_power, recorded
+from power import CUTS, KILLS, killed, lost_to_power, recorded
 
 from mailover.storage.sql import open_store
-
-HERE = Path(__file__).parent
-KILLS = int(os.environ.get("MAILOVER_TEST_KILLS", "8"))
-CUTS = int(os.environ.get("MAILOVER_TEST_CUTS", "120"))
 
 
 def missing(url: str, acknowledged: list[str]) -> set[str]:
@@ -38,18 +30,7 @@ def missing(url: str, acknowledged: list[str]) -> set[str]:
 
 
 def test_what_was_acknowledged_survives_many_kills(url: str) -> None:
-    dice = random.Random(9)
-    acknowledged: list[str] = []
-    for _ in range(KILLS):
-        with subprocess.Popen(
-            [sys.executable, str(HERE / "committer.py"), url], stdout=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stdout is not None
-            acknowledged += [process.stdout.readline().strip() for _ in range(dice.randrange(1, 30))]
-            process.kill()
-            acknowledged += [line.strip() for line in process.stdout if line.endswith("\n")]
-        assert missing(url, acknowledged) == set()
-    assert len(acknowledged) > KILLS
+    killed(url, "committer", KILLS, 30, missing)
 
 
 def test_what_was_acknowledged_survives_a_power_loss_at_any_moment(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A store in trouble: every failure is a StorageError, nothing is half written, nothing waits for ever."""
 
+import fcntl
 import os
 import sqlite3
 import sys
@@ -13,7 +14,11 @@ import pytest
 from postgres import Postgres
 from samples import at, event, first_fleet, next_fleet, probed
 
+from mailover.core.interest import Interest
 from mailover.errors import StorageError, StorageFullError
+from mailover.secrets import Secret
+from mailover.storage.hooks import Subscription, Terms
+from mailover.storage.setting_aside import mark_of
 from mailover.storage.sql import SqlStore, open_store
 
 
@@ -129,6 +134,46 @@ def test_a_damaged_database_is_set_aside_with_its_log(sqlite_url: str, file: Pat
     assert len(list(file.parent.glob("mailover.db.damaged-*"))) == 1
 
 
+def test_what_was_not_saved_to_the_end_is_saved_anew(sqlite_url: str, file: Path) -> None:
+    store = open_store(sqlite_url)
+    store.commit(first_fleet(), None)
+    store.add_token("app", "0" * 64, ["read"], at(0))
+    store.close()
+    aside = file.rename(file.with_name("mailover.db.damaged-20261121T120000"))
+    open_store(sqlite_url).close()
+    mark_of(file).write_text(f"{aside.name}\n")
+    store = open_store(sqlite_url)
+    assert [token.name for token in store.tokens()] == ["app"]
+    assert store.damage is not None
+    store.close()
+    assert not mark_of(file).exists()
+    store = open_store(sqlite_url)
+    assert (store.damage, [token.name for token in store.tokens()]) == (None, ["app"])
+    store.close()
+
+
+def test_a_log_that_went_aside_alone_is_followed_by_its_file(
+    sqlite_store: SqlStore, sqlite_url: str, file: Path
+) -> None:
+    aside = file.with_name("mailover.db.damaged-20261121T120000")
+    Path(f"{file}-wal").rename(f"{aside}-wal")
+    mark_of(file).write_text(f"{aside.name}\n")
+    store = open_store(sqlite_url)
+    saved = store.load()
+    assert saved is not None
+    assert saved.streams == first_fleet().streams
+    store.close()
+
+
+def test_while_one_process_saves_no_other_opens_what_is_not_whole(sqlite_url: str, file: Path) -> None:
+    with mark_of(file).open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(StorageError, match="another process is saving"):
+            open_store(sqlite_url)
+    open_store(sqlite_url).close()
+    assert not mark_of(file).exists()
+
+
 def test_what_matters_is_saved_from_a_store_with_a_damaged_page(sqlite_url: str, file: Path) -> None:
     store = open_store(sqlite_url)
     fleet = next_fleet(first_fleet(), events=400)
@@ -137,6 +182,9 @@ def test_what_matters_is_saved_from_a_store_with_a_damaged_page(sqlite_url: str,
     happened = [event(n, text="y" * 50) for n in range(1, 400)]
     store.commit(fleet, first_fleet(), events=happened, observations=seen, endpoints=lambda _event: ["slack"])
     store.add_token("app", "0" * 64, ["read"], at(0))
+    terms = Terms(url="https://tool.example/", interest=Interest(), by="n8n")
+    subscribed = Subscription(id="sub_1", key="one", terms=terms, secret=Secret("first"), created_at=at(0))
+    store.hooks.subscribe(subscribed, keep_old_until=None)
     with store._database.reading() as connection:
         root = connection.exec_driver_sql("SELECT rootpage FROM sqlite_master WHERE name = 'observations'").scalar_one()
     store.close()
@@ -149,6 +197,7 @@ def test_what_matters_is_saved_from_a_store_with_a_damaged_page(sqlite_url: str,
     assert (saved.version, saved.streams) == (fleet.version, fleet.streams)
     assert saved.events > 400
     assert [token.name for token in store.tokens()] == ["app"]
+    assert store.hooks.subscriptions() == (subscribed,)
     assert store.events(limit=1000).items == tuple(happened)
     assert [each.pending for each in store.backlogs()] == [399]
     assert store.observations().items == ()

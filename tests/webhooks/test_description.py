@@ -45,7 +45,7 @@ def test_the_document_is_valid(document: dict[str, Any]) -> None:
 
 def test_every_route_is_described(house: House, document: dict[str, Any]) -> None:
     served = {
-        (re.sub(r"<(\w+)>", r"{\1}", rule.rule), method.lower())
+        (re.sub(r"<(?:path:)?(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in house.app.url_map.iter_rules()
         if not rule.rule.startswith(("/ofrep/", "/v1/adapters/"))  # other protocols have documents of their own
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}

@@ -10,7 +10,7 @@ from typing import Any
 import provider_words as words
 import pytest
 import requests
-from api_house import SERVERS, Api, House, open_house
+from api_house import SERVERS, Api, House, behind_edge, open_house
 from provider_words import CERTIFICATE, SNS, TOPIC, Fetched, SendGridKey, SnsTopic
 
 from mailover.config.feedback import FeedbackKind, FeedbackSettings
@@ -273,6 +273,17 @@ def test_a_secret_beside_a_signature_is_wanted_too(api: Api, settings: dict[str,
 def test_what_is_told_again_counts_once(api: Api, house: House) -> None:
     answers = [tell(api, "postmark", words.postmark(), basic(SECRET)).json()["recipients"] for _ in range(3)]
     assert answers == [1, 0, 0]
+
+
+def test_what_was_told_before_a_restart_counts_once(tmp_path: Path, settings: dict[str, FeedbackSettings]) -> None:
+    for news in (1, 0):
+        with (
+            open_house(tmp_path, feedback=lambda: settings) as house,
+            behind_edge(house.app) as url,
+            requests.Session() as session,
+        ):
+            told = tell(Api(url, session), "postmark", words.postmark(), basic(SECRET))
+            assert told.json() == {"recipients": news}
 
 
 def test_the_first_reason_stays(api: Api, house: House) -> None:

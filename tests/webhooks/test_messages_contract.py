@@ -183,6 +183,15 @@ def test_addresses_are_suppressed_and_let_go(api: Api, relay: KeepingRelay) -> N
     assert api.operate("DELETE", "/v1/suppressions/ann@example.net").status_code == 404
 
 
+def test_an_address_with_a_slash_is_let_go_and_forgotten_too(api: Api, relay: KeepingRelay) -> None:
+    api.operate("POST", "/v1/suppressions", {"address": "ann/b@example.net"})
+    assert api.operate("DELETE", "/v1/suppressions/ann%2Fb@example.net").json()["deleted"]
+    assert api.operate("DELETE", "/v1/recipients/ann%2Fb@example.net").json() == {
+        "address": "ann/b@example.net",
+        "messages": 0,
+    }
+
+
 def test_a_person_is_forgotten(api: Api, relay: KeepingRelay) -> None:
     message = send(api).json()["id"]
     relay.settle(message, Fate.DELIVERED)

@@ -114,6 +114,15 @@ def test_a_report_of_an_unknown_provider_refuses_all_and_names_its_place(api: Ap
     assert house.store.observations(kind="report").items == ()
 
 
+def test_who_a_reported_mail_was_for_is_not_kept(api: Api, house: House) -> None:
+    said = "550 5.1.1 <ann.smith@example.net>: no such user"
+    report(api, {"provider": "ses", "ok": False, "stage": "rcpt", "code": 550, "text": said})
+    (heard,) = house.store.observations(kind="report").items
+    assert heard.failure is not None
+    assert heard.failure.kind is FailureKind.RECIPIENT
+    assert heard.failure.text == "550 5.1.1 <a...@example.net>: no such user"
+
+
 def test_our_clock_rules_over_the_reporters(api: Api, house: House) -> None:
     now = house.clock.now()
     answer = report(

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from click.testing import CliRunner, Result
 from mail_house import KeepingRelay
 
 from mailover.cli import main
-from mailover.core.mail import Fate, Submission
+from mailover.config.limits import LimitsSettings
+from mailover.core.mail import Fate, Submission, Suppression
+from webhooks.limits import Limits
 
 
 @pytest.fixture
@@ -95,6 +98,49 @@ def test_messages_are_exported_to_files_that_only_their_owner_reads(
     file = folder / f"{message}.eml"
     assert file.read_bytes() == b"Subject: Hi\r\n\r\nHello\r\n"
     assert file.stat().st_mode & 0o077 == 0
+
+
+def test_one_message_that_cannot_be_exported_stops_no_other(url: str, relay: KeepingRelay, tmp_path: Path) -> None:
+    gone, *others = [keep(relay, to=f"n{n}@example.net") for n in range(3)]
+    relay.settle(gone, Fate.DELIVERED)
+    result = run(url, "outbox", "export", gone, *others, "--to", str(tmp_path))
+    assert (result.exit_code, result.stdout) == (1, f"2 messages are in {tmp_path}\n")
+    assert f"{gone}: the content of this message is not kept any more" in result.stderr
+    assert sorted(file.stem for file in tmp_path.glob("*.eml")) == sorted(others)
+
+
+def test_more_messages_than_may_be_changed_at_once_take_a_little_longer(tmp_path: Path) -> None:
+    slow = Limits(LimitsSettings(changes_per_minute=60))
+    with open_house(tmp_path, tokens=(), limits=slow) as house, behind_edge(house.app) as url:
+        relay = KeepingRelay(house)
+        for number in range(11):
+            relay.settle(keep(relay, to=f"n{number}@example.net"), Fate.FAILED, "mailbox disabled")
+        assert run(url, "outbox", "retry", "--state", "failed").output == "11 messages are tried again\n"
+
+
+def test_a_person_is_forgotten_after_asking(url: str, house: House, relay: KeepingRelay) -> None:
+    keep(relay, to="a+b@example.net")
+    assert run(url, "outbox", "erase", "a+b@example.net", input="n\n").exit_code == 1
+    erased = run(url, "outbox", "erase", "a+b@example.net", "--yes")
+    assert erased.output == "1 messages named a+b@example.net, and do no more\n"
+    assert house.store.mail.mails().items == ()
+
+
+def test_suppressions_are_listed_added_and_removed(url: str, house: House) -> None:
+    bounce = Suppression(
+        address="ann@example.net", reason="bounce", provider="ses", text="no such user", at=house.clock.now()
+    )
+    house.store.mail.suppress([bounce, *(replace(bounce, address=f"n{n:04}@example.net") for n in range(600))])
+    added = run(url, "suppressions", "add", "bob/c@example.net", "--text", "asked by phone")
+    assert added.output.startswith("bob/c@example.net operator since ")
+    lines = run(url, "suppressions", "list").output.splitlines()
+    assert len(lines) == 602
+    assert lines[0].startswith("ann@example.net bounce since ")
+    assert lines[0].endswith(", told by ses: no such user")
+    assert lines[1].endswith(": asked by phone")
+    assert run(url, "suppressions", "remove", "bob/c@example.net").output == "bob/c@example.net gets mail again\n"
+    assert run(url, "suppressions", "remove", "bob/c@example.net").exit_code == 2
+    assert len(json.loads(run(url, "suppressions", "list", "--json").output)) == 601
 
 
 def test_a_stream_is_paused_and_resumed(url: str, relay: KeepingRelay) -> None:

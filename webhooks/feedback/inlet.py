@@ -4,9 +4,8 @@ Knows no framework. Addresses go to the list of suppressions and nowhere else.
 """
 
 import logging
-import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from mailover.config.feedback import FeedbackSettings
 from mailover.core.mail import Suppression
@@ -19,8 +18,6 @@ from webhooks.feedback.remembering import Remembering
 from webhooks.feedback.told import Asked, Fetch, Told, What, same
 
 _log = logging.getLogger("mailover.webhooks")
-
-_MOST_REMEMBERED = 20_000
 
 
 class NotBelievedError(Exception):
@@ -36,8 +33,6 @@ class FeedbackInlet:
         self._settings = settings
         self._fetch = fetch
         self._certificate = Remembering(fetch)
-        self._seen: dict[str, None] = {}
-        self._lock = threading.Lock()
 
     def take(self, provider: str, asked: Asked) -> int:
         """How many recipients were new in it.
@@ -52,15 +47,8 @@ class FeedbackInlet:
             kind.accept(settings, asked, self._fetch)
         except NotFetchedError as error:
             raise UnavailableError(f"the subscription could not be confirmed: {error}") from error
-        news = self._news(provider, kind.read(asked))
-        try:
-            self._remember(provider, list(news.values()))
-        except BaseException:
-            with self._lock:
-                for event in news:  # it will come again
-                    self._seen.pop(event, None)
-            raise
-        return len(news)
+        told = {f"{provider}/{each.event}": each for each in kind.read(asked)}
+        return self._learn(provider, told) if told else 0
 
     def _believed(self, settings: FeedbackSettings, asked: Asked) -> bool:
         if settings.secret is not None and not same(settings.secret, asked.shown):
@@ -70,29 +58,18 @@ class FeedbackInlet:
         except NotFetchedError as error:
             raise UnavailableError(f"the signature could not be verified: {error}") from error
 
-    def _news(self, provider: str, told: Sequence[Told]) -> dict[str, Told]:
-        """Each once; what was told before is left out."""
-        by_event = {f"{provider}/{each.event}": each for each in told}
-        with self._lock:
-            news = {event: each for event, each in by_event.items() if event not in self._seen}
-            self._seen.update(dict.fromkeys(news))
-            while len(self._seen) > _MOST_REMEMBERED:
-                del self._seen[next(iter(self._seen))]
-        return news
-
-    def _remember(self, provider: str, news: Sequence[Told]) -> None:
-        if not news:
-            return
+    def _learn(self, provider: str, told: Mapping[str, Told]) -> int:
         now = self._service.clock.now()
-        self._service.store.mail.suppress(
-            [
-                Suppression(address=each.address, reason=str(each.what), provider=provider, text=each.text, at=now)
-                for each in news
-            ]
-        )
+        suppressions = {
+            event: Suppression(address=each.address, reason=str(each.what), provider=provider, text=each.text, at=now)
+            for event, each in told.items()
+        }
+        news = [told[event] for event in self._service.store.mail.learn(suppressions, now)]
         counts = Counter(each.what for each in news if each.fresh)
-        _log.info("%s tells of %d bounces and %d complaints", provider, counts[What.BOUNCE], counts[What.COMPLAINT])
+        if news:
+            _log.info("%s tells of %d bounces and %d complaints", provider, counts[What.BOUNCE], counts[What.COMPLAINT])
         if counts:
             self._service.hear(
                 FeedbackSeen(provider=provider, bounces=counts[What.BOUNCE], complaints=counts[What.COMPLAINT], at=now)
             )
+        return len(news)
