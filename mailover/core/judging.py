@@ -1,5 +1,7 @@
 """The rules that open a breaker: a run, a proven report, a majority of ballots, a rate."""
 
+from datetime import datetime
+
 from mailover.core import egress, reports, sight, trials
 from mailover.core.breaker import Breaker, Cause, Run
 from mailover.core.draft import Draft
@@ -7,6 +9,8 @@ from mailover.core.hearing import CONFIRMED_AT_ONCE
 from mailover.core.observations import Depth, Failure, FailureKind, Stage
 from mailover.core.sentences import failure_words, percent, span_words
 from mailover.core.windows import Count, count
+
+_BROKEN_OFF = frozenset({FailureKind.CONNECTION, FailureKind.TIMEOUT, FailureKind.AMBIGUOUS})
 
 
 def judge(draft: Draft, breaker: Breaker) -> None:
@@ -25,7 +29,7 @@ def _by_run(draft: Draft, breaker: Breaker) -> bool:
             continue
         if run.failure.silent and (not run.witnessed or egress.in_doubt(draft, breaker, run.failure, run.since)):
             continue
-        if _cut_short(run) and not _greeted_since(breaker, run):
+        if _cut_short(run.failure) and not _greeted_since(breaker, run):
             continue
         probes = "probe" if run.length == 1 else "probes"
         because = f"{run.length} {run.depth.word} {probes} failed in a row ({failure_words(run.failure)})"
@@ -36,14 +40,19 @@ def _by_run(draft: Draft, breaker: Breaker) -> bool:
     return False
 
 
-def _cut_short(run: Run) -> bool:
-    """Whether its dialogues broke off: a network of ours that goes away cuts all that are under way at that moment."""
-    return run.failure.kind in {FailureKind.CONNECTION, FailureKind.TIMEOUT} and not run.failure.silent
+def _cut_short(failure: Failure) -> bool:
+    """Whether dialogues broke off: a network of ours that goes away cuts all that are under way at that moment."""
+    return failure.kind in _BROKEN_OFF and not failure.silent
 
 
 def _greeted_since(breaker: Breaker, run: Run) -> bool:
     """Whether an attempt begun after the first failure got an answer, here or elsewhere: then it is not our network."""
     return run.witness_at is not None or (breaker.answered_at is not None and breaker.answered_at >= run.since)
+
+
+def _answered_since(draft: Draft, breaker: Breaker, since: datetime) -> bool:
+    own = breaker.answered_at is not None and breaker.answered_at >= since
+    return own or sight.proven(draft, breaker.provider, since)
 
 
 def _long_enough(draft: Draft, run: Run) -> bool:
@@ -75,6 +84,8 @@ def _by_ballot(draft: Draft, breaker: Breaker) -> bool:
         if vote is None or told is None:
             continue
         if told.silent and not sight.proven(draft, breaker.provider, vote.since, vote.until):
+            continue
+        if _cut_short(told) and not _answered_since(draft, breaker, vote.since):
             continue
         if egress.in_doubt(draft, breaker, told, vote.since):
             continue

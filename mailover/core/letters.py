@@ -50,3 +50,7 @@ class Route:
     """When it has to wait and time alone may end that (a sending window, a quota), then."""
     sticky: bool = False
     """Chosen by share, not by order."""
+    apart: bool = False
+    """Bound by a rule that other mail of its stream need not obey: what it waits for says nothing of theirs."""
+    absent: tuple[str, ...] = ()
+    """Who could carry it too, but is out."""

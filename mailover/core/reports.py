@@ -21,7 +21,7 @@ _KEPT_FAILURES = 10
 def hear_report(draft: Draft, told: Observation) -> None:
     """Take in one report of real sends."""
     breaker = draft.breakers.get(told.provider)
-    if breaker is None or not breaker.enabled or told.reporter is None or told.finished_at < breaker.since:
+    if breaker is None or not breaker.enabled or told.reporter is None or told.started_at < breaker.since:
         return
     failure = told.failure
     if draft.blind or (failure is not None and failure.kind is FailureKind.LOCAL):

@@ -68,7 +68,10 @@ class Wayfinding:
         order = self._by_geography(order)
         order = self._by_selector(order, wanted)
         order = self._troubled_last(order)
-        return Route(providers=order, because=self._because, sticky=self._sticky)
+        apart = any(rule.domains or rule.suffixes or rule.tags for rule in self._bound)
+        return Route(
+            providers=order, because=self._because, sticky=self._sticky, apart=apart, absent=self._absent(order)
+        )
 
     # -- who may ----------------------------------------------------------------------------------------------------
 
@@ -86,6 +89,13 @@ class Wayfinding:
         if breaker is None or provider is None:
             return False
         return breaker.closed or (breaker.enabled and provider.shadow)
+
+    def _absent(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        order = order_of(self.state, self.stream, self.now)
+        if len(names) == len(order):
+            return ()
+        others = tuple(name for name in order if name not in names and self._enabled(name))
+        return self._may_carry(tuple(name for name in others if self._used_up(name) or not self._well(name)))
 
     def _used_up(self, name: str) -> bool:
         quota = self.policy.providers[name].pace.daily_quota if name in self.policy.providers else None

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 from mailover.config import Settings, credentials, endpoint
 from mailover.config.delivery import DeliverySettings
-from mailover.relay.delivery.accounts import Account, Haste
-from mailover.relay.delivery.means import Patience
+from mailover.relay.delivery.accounts import Account, Haste, Patience
 
 
 def accounts(settings: Settings) -> Mapping[str, Account]:

@@ -292,6 +292,7 @@ class Running:
         return Means(
             pools=lambda: self._pools,
             route=self._route,
+            room=self._room,
             dress=self._dress,
             terms=self._terms,
             now=self._service.clock.now,
@@ -323,6 +324,12 @@ class Running:
                 spent[name] = Spent(closed_to_us=True)
         return spent
 
+    def _room(self, provider: str) -> int | None:
+        account = self._settings.providers.get(provider)
+        if account is None or account.daily_quota is None:
+            return None
+        return account.daily_quota - self._quota.today(provider)
+
     def _dress(self, mail: Mail, provider: str, content: bytes) -> tuple[str, bytes]:
         identity = self._terms(mail.stream).identities.get(provider)
         if identity is None:
@@ -346,11 +353,10 @@ class Running:
     def _tell(self, mail: Mail, done: Attempt, addresses: Sequence[str]) -> None:
         now = self._service.clock.now()
         taken = 0
+        self._outcomes.attempted(done, addresses)
         for address in addresses:
             failure = done.of(address)
             taken += failure is None
-            domain = address.rpartition("@")[2].lower()
-            self._outcomes.tell(done.provider, failure, seconds=done.seconds, domain=domain)
             self._ground.figures.attempted(mail, done.provider, address, failure, now)
         if taken:
             self._quota.count(done.provider, taken)

@@ -73,11 +73,16 @@ class Session:
             self.close()
         return self.usable
 
-    def begin(self, deadline: float, limits: Mapping[Stage, float] | None = None) -> None:
-        """The next message on this connection: a new deadline, new limits, and a new record."""
+    def begin(self, deadline: float, limits: Mapping[Stage, float] | None = None, *, kept: bool = True) -> None:
+        """The next message on this connection: a new deadline, new limits, and a new record.
+
+        `kept`: what the server said before is long ago. Silence from now on may be that of our own network.
+        """
         self._wire.extend(deadline)
         self._wire.limits = limits or {}
         self._wire.record = self._wire.record.following()
+        if kept and self._wire.stream is not None:
+            self._wire.stream.heard = False
 
     async def open(self, until: Stage = Stage.STARTTLS) -> None:
         """Resolve, connect, be greeted, say EHLO and be encrypted as the endpoint wants it, or less far."""

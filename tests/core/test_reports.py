@@ -1,11 +1,12 @@
 """What applications tell: verified at once, and counted as ballots."""
 
 from dataclasses import replace
+from datetime import timedelta
 from itertools import pairwise
 
 from mailover.core.breaker import BreakerState
 from mailover.core.events import EventType
-from mailover.core.observations import Depth, Purpose
+from mailover.core.observations import Depth, FailureKind, Observation, Purpose, Stage
 
 from .story import (
     BAD_LOGIN,
@@ -17,6 +18,7 @@ from .story import (
     SILENT,
     THROTTLED,
     Story,
+    fault,
     policy_of,
 )
 
@@ -185,6 +187,34 @@ def test_silent_ballots_need_a_witness_while_they_were_cast() -> None:
     story.later(20).sees("b")
     assert story.told("a", by="mailer").state("a") is CLOSED
     assert story.later(5).told("a", SILENT, by="crm").state("a") is OPEN
+
+
+def test_a_network_of_ours_that_cuts_all_mail_under_way_opens_nobody() -> None:
+    broken_off = fault(FailureKind.TIMEOUT, Stage.END_DATA, text="no answer to a whole message")
+    broken_off = replace(broken_off, replied=True)
+    story = Story().told("a", broken_off, count=10).later(5)
+    assert story.state("a") is CLOSED
+    assert story.sees("a", purpose=Purpose.VERIFY).state("a") is OPEN, "it answers: the network is there"
+    story = Story().told("a", broken_off, count=10).sees("b")
+    assert story.state("a") is OPEN, "another one answers"
+
+
+def test_what_mail_met_that_was_begun_before_the_breaker_closed_does_not_count() -> None:
+    story = Story().breaks("a").recovers("a")
+    begun = story.breaker("a").since - timedelta(minutes=9)
+    late = Observation(
+        provider="a",
+        purpose=Purpose.REPORT,
+        depth=Depth.SEND,
+        failure=DATA_BROKEN,
+        started_at=begun,
+        finished_at=story.now,
+        reporter="relay",
+        count=10,
+    )
+    story.hear(late)
+    assert story.state("a") is CLOSED
+    assert not story.breaker("a").ballots
 
 
 def test_on_a_noisy_network_silent_ballots_do_not_count() -> None:

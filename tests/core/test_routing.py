@@ -43,6 +43,16 @@ def test_while_every_spare_is_being_confirmed_those_that_are_closed_go_before_th
     assert (told.providers, told.because) == (("b", "a"), "b goes first: a is out")
 
 
+def test_who_could_carry_it_too_but_is_out_or_used_up_is_named_as_absent() -> None:
+    assert ask(posts()).absent == ()
+    assert ask(posts().breaks("a")).absent == ("a",)
+    assert ask(posts().breaks("a").ordered(DisableProvider(provider="a"))).absent == ()
+    paced = posts(paces={"a": Pace(daily_quota=100)})
+    assert ask(paced, spent={"a": Spent(today=100)}).absent == ("a",)
+    bound = posts(regions={"b": ("eu",), "c": ("eu",)}, geography=(EU_ONLY,)).breaks("a", "b")
+    assert ask(bound, "ann@example.de").absent == ("b",)
+
+
 def test_a_pin_goes_first_even_when_its_provider_is_out() -> None:
     story = posts()
     story.ordered(PinProvider(stream="mail", provider="b", until=story.now + timedelta(hours=1))).breaks("b")
@@ -281,6 +291,13 @@ def test_where_the_dns_covers_nobody_in_the_region_the_region_counts_more() -> N
     story = posts(regions={"c": ("eu",)}, geography=(EU_ONLY,), stream={"require_dns": True}).dns("c", "none")
     assert story.flag.fallbacks == ("b",)
     assert ask(story, "ann@example.de").providers == ("c",)
+
+
+def test_mail_that_a_rule_binds_is_apart_from_the_rest_of_its_stream() -> None:
+    assert ask(european(), "ann@example.de").apart
+    assert not ask(european(), "ann@example.com").apart
+    everybody = Geography(regions=frozenset({"eu"}), only=True)
+    assert not ask(posts(regions={"b": ("eu",)}, geography=(everybody,))).apart
 
 
 def test_without_only_the_region_comes_first_and_the_others_after_it() -> None:

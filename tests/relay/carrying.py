@@ -17,10 +17,10 @@ from mailover.core.mail import Fate, Mail, Recipient, Suppression
 from mailover.core.observations import Observation
 from mailover.core.providers import Tls
 from mailover.core.routing import Letter, Route
-from mailover.relay.delivery.accounts import Account, Haste
+from mailover.relay.delivery.accounts import Account, Haste, Patience
 from mailover.relay.delivery.attempt import Attempt
 from mailover.relay.delivery.carrier import Carrier
-from mailover.relay.delivery.means import Means, Patience
+from mailover.relay.delivery.means import Dress, Means
 from mailover.relay.delivery.outcomes import Outcomes
 from mailover.relay.delivery.pool import Pool
 from mailover.relay.writing import QueueWriter
@@ -49,6 +49,9 @@ class Delivery:
         self.remembered: list[Suppression] = []
         self.route: Callable[[Letter], Route] = lambda _: Route(providers=tuple(pools), because="as configured")
         self.terms = mail
+        self.dress: Dress = lambda mail, _provider, content: (mail.sender, content)
+        self.room: dict[str, int] = {}
+        """How many recipients a provider may still be given; what it takes is counted here."""
         self.outcomes = Outcomes(self.heard.append, clock.now)
         self.carrier: Carrier
         self._numbers = itertools.count(1)
@@ -57,7 +60,8 @@ class Delivery:
         return Means(
             pools=lambda: self.pools,
             route=self._route,
-            dress=lambda mail, _provider, content: (mail.sender, content),
+            room=self.room.get,
+            dress=self._dressed,
             terms=lambda _: self.terms,
             now=self.clock.now,
             dice=lambda: 0.5,
@@ -73,10 +77,14 @@ class Delivery:
     async def _route(self, letter: Letter) -> Route:
         return self.route(letter)
 
+    def _dressed(self, mail: Mail, provider: str, content: bytes) -> tuple[str, bytes]:
+        return self.dress(mail, provider, content)
+
     def _tell(self, _mail: Mail, done: Attempt, addresses: Sequence[str]) -> None:
         self.attempts.append(done)
-        for address in addresses:
-            self.outcomes.tell(done.provider, done.of(address), seconds=done.seconds)
+        self.outcomes.attempted(done, addresses)
+        if done.provider in self.room:
+            self.room[done.provider] -= sum(done.of(address) is None for address in addresses)
 
     def mail(self, *to: str, content: bytes = CONTENT, **fields: object) -> Mail:
         """One that has just been accepted."""

@@ -33,6 +33,20 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long the reply to a final dot is waited for, in seconds: giving up there may deliver twice."""
+
+    usual: float = 600.0
+    """RFC 5321 section 4.5.3.2.6."""
+    at_least_once: float = 15.0
+    """Where the stream would rather have a message twice than late."""
+    slow: float = 2.0
+    """From when on other messages are sent elsewhere first."""
+    overdue: float = 10.0
+    """From when on the agent knows of it, and the turn is somebody else's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Haste:
     """How long a message waits at a provider before it moves on, in seconds."""
 

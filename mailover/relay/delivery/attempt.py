@@ -1,6 +1,7 @@
 """One transaction at one provider: what was said of each recipient, as a value. Never raises for the network."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,13 +11,11 @@ from mailover.relay.delivery.accounts import Haste
 from mailover.relay.delivery.pool import Line, Pool
 from mailover.smtp import Envelope, SessionError
 
+_log = logging.getLogger("mailover.relay")
+
 _CLOSING = 421
-_CUT_SHORT = Failure(
-    kind=FailureKind.AMBIGUOUS,
-    stage=Stage.END_DATA,
-    text="the relay ended before the final dot was answered: the message may or may not have been accepted",
-    replied=True,
-)
+_ENDED = "the relay ended before the final dot was answered"
+_FAILED = "the relay itself failed at the answer to the final dot"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +28,8 @@ class Attempt:
     refused: Mapping[str, Failure] = field(default_factory=dict)
     """Recipients that were refused each for itself."""
     seconds: float = 0.0
+    cut_short: bool = False
+    """By us, not by the provider, of which it says nothing."""
 
     def of(self, address: str) -> Failure | None:
         """What became of one recipient; None: taken."""
@@ -56,6 +57,7 @@ async def attempt(
         failure=sending.failure,
         refused=sending.refused,
         seconds=time.monotonic() - began,
+        cut_short=sending.cut_short,
     )
 
 
@@ -72,11 +74,12 @@ class _Sending:
     failure: Failure | None = None
     refused: dict[str, Failure] = field(default_factory=dict)
     dotted: bool = False
+    cut_short: bool = False
 
     async def over(self, line: Line) -> bool:
         """Whether that was an attempt; False when a kept connection turned out to be closed already."""
         session, size = line.session, len(self.content)
-        session.begin(self.haste.whole(size), self.haste.limits(size))
+        session.begin(self.haste.whole(size), self.haste.limits(size), kept=not line.fresh)
         self.failure = None
         try:
             await session.send(self.envelope, self.content, patience=self.patience, still=self._may_dot)
@@ -86,10 +89,13 @@ class _Sending:
             session.close()
             if not self.dotted:
                 raise
-            self.failure = _CUT_SHORT
-        except BaseException:
+            self._cut_short(_ENDED)
+        except Exception:
             session.close()
-            raise
+            if not self.dotted:
+                raise
+            _log.exception("a defect of the relay, after a final dot")
+            self._cut_short(_FAILED)
         said, fresh = session.recipients, line.fresh
         self.pool.put(line, time.monotonic())
         self.refused = {each.address: each.failure for each in said if each.failure is not None}
@@ -98,6 +104,11 @@ class _Sending:
     def _may_dot(self) -> bool:
         self.dotted = self.still()
         return self.dotted
+
+    def _cut_short(self, because: str) -> None:
+        text = f"{because}: the message may or may not have been accepted"
+        self.failure = Failure(kind=FailureKind.AMBIGUOUS, stage=Stage.END_DATA, text=text, replied=True)
+        self.cut_short = True
 
     def _hung_up(self) -> bool:
         """Whether the first thing met was a closed connection, or a goodbye."""

@@ -7,15 +7,17 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import replace
 from datetime import timedelta
 
 from mailover.core import retry
+from mailover.core.letters import ANY
 from mailover.core.mail import Leased, Mail, Settlement
 from mailover.errors import StorageError
 from mailover.relay.delivery.backlog import Backlog
 from mailover.relay.delivery.leases import Leases
 from mailover.relay.delivery.means import Means
-from mailover.relay.delivery.round import Round
+from mailover.relay.delivery.round import DEFECT, Round
 from mailover.relay.writing import QueueWriter
 
 _log = logging.getLogger("mailover.relay")
@@ -60,13 +62,16 @@ class Carrier:
         self._ending = asyncio.Event()
         self._stopping = False
         self._cut = False
+        self._hastened_at: dict[str, float] = {}
+        """When it was last known of a provider that mail need not wait for it any more."""
         self._timer: asyncio.TimerHandle | None = None
 
     # -- what comes in ------------------------------------------------------------------------------------------------
 
     def accept(self, mail: Mail, content: bytes) -> None:
         """A mail that was kept a moment ago, and leased to us. It is carried at once, without being read back."""
-        self._leases.hold(mail.id, time.monotonic())
+        since = max(0.0, (self._means.now() - mail.accepted_at).total_seconds())  # its lease is no older than that
+        self._leases.hold(mail.id, time.monotonic() - since)
         most, most_bytes = self._backlog.room()
         leased = Leased(mail=mail, content=content)
         if self._stopping or mail.stream in self._paused or not most or mail.size > most_bytes:
@@ -87,6 +92,7 @@ class Carrier:
 
     async def hasten(self, providers: Collection[str], *, recovered: bool) -> None:
         """What waits for these is due now. Those that are back from an outage begin slowly."""
+        self._hastened_at |= dict.fromkeys(providers, time.monotonic())
         for name in providers if recovered else ():
             if (pool := self._means.pools().get(name)) is not None:
                 pool.recovered()
@@ -225,22 +231,33 @@ class Carrier:
         except asyncio.CancelledError:
             self._done(mail)
             raise
+        except Exception:  # noqa: BLE001 - a mail that is not looked after is not to be held for ever
+            _log.exception("%s met a defect of the relay; it waits until its lease ends", mail.id)
+            self._done(mail)
         finally:
             slot.free()
 
     async def _round(self, leased: Leased, slot: "_Slot") -> Settlement | float:
         mail = leased.mail
+        began = time.monotonic()
         try:
             once = Round(leased, self._means, ours=lambda: self._sure(mail), free=slot.free)
             came_to = await once.run()
-            if once.fruitless:
-                self._backlog.block(mail.stream, time.monotonic() + _FRUITLESS)
         except Exception:  # noqa: BLE001 - one bad message never blocks the rest
             _log.exception("%s met a defect of the relay; it is tried again later", mail.id)
             pause = retry.after_putting_off(mail.attempts, self._means.dice())
-            because = "the relay itself failed at it; its log says why"
-            return Settlement(mail=mail.id, due_at=self._means.now() + pause, because=because)
+            return Settlement(mail=mail.id, due_at=self._means.now() + pause, because=DEFECT)
+        if once.fruitless:
+            self._backlog.block(mail.stream, time.monotonic() + _FRUITLESS)
+        if isinstance(came_to, Settlement) and self._came_meanwhile(came_to.waiting_for, began):
+            return replace(came_to, due_at=None)
         return came_to
+
+    def _came_meanwhile(self, waited_for: str, began: float) -> bool:
+        """Whether what a round goes to wait for has come since it began: nobody would wake it any more."""
+        times = self._hastened_at
+        awaited = max(times.values(), default=-1.0) if waited_for == ANY else times.get(waited_for, -1.0)
+        return awaited >= began
 
     async def _is_ours(self, mail: Mail) -> bool:
         """Whether it may be sent; asked of the queue when we were away for too long to know."""
@@ -267,9 +284,11 @@ class Carrier:
 
     async def _give_back(self, leased: Leased) -> None:
         """There is no room for it now; it comes back with its turn."""
-        await self._settle(Settlement(mail=leased.mail.id, counted=False))
-        self._leases.drop(leased.mail.id)
-        self._poked.set()
+        try:
+            await self._settle(Settlement(mail=leased.mail.id, counted=False))
+        finally:
+            self._leases.drop(leased.mail.id)
+            self._poked.set()
 
     def _done(self, mail: Mail) -> None:
         self._leases.drop(mail.id)

@@ -23,6 +23,8 @@ class Reason:
     because: str
     due_at: datetime
     waiting_for: str = ""
+    counted: bool = True
+    """Whether the round counts for this alone."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,6 +48,7 @@ class Copies:
         self._changed: dict[str, Recipient] = {each.address: each for each in mail.pending}
         self._reasons: list[Reason] = []
         self._unfit: dict[str, int] = {}
+        self._tried = False
         self.suppressions: list[Suppression] = []
         """Addresses that proved not to exist, where the stream wants them remembered."""
         self.touched = False
@@ -86,9 +89,13 @@ class Copies:
         self.touched = True
         self._reasons.append(reason)
 
-    def give_up_unfit(self, addresses: Iterable[str], providers: int) -> list[str]:
+    def unfit(self, addresses: Iterable[str], providers: int) -> list[str]:
+        """Those whose copy none of so many providers can carry."""
+        return [address for address in addresses if self._unfit.get(address, 0) >= providers]
+
+    def give_up_unfit(self, addresses: Sequence[str], providers: int) -> list[str]:
         """Fail those that all of so many providers cannot carry; the others."""
-        hopeless = [address for address in addresses if self._unfit.get(address, 0) >= providers]
+        hopeless = self.unfit(addresses, providers)
         self.settle(hopeless, Fate.FAILED)
         return [address for address in addresses if address not in hopeless]
 
@@ -113,12 +120,18 @@ class Copies:
         ends_at = retry.expires_at(self._mail.accepted_at, self._mail.deadline_at)
         due_at = min(first.due_at, max(ends_at, self._now()))
         return Settlement(
-            mail=self._mail.id, recipients=changed, due_at=due_at, waiting_for=waiting_for, because=because
+            mail=self._mail.id,
+            recipients=changed,
+            due_at=due_at,
+            waiting_for=waiting_for,
+            because=because,
+            counted=self._tried or any(reason.counted for reason in self._reasons),
         )
 
     def _met(self, address: str, provider: str, failure: Failure | None) -> None:
         """An attempt was made. That a dot was never answered stays on record, whatever comes after it."""
         was = self._changed[address]
+        self._tried = True
         if was.failure is not None and was.failure.kind is FailureKind.AMBIGUOUS:
             failure = was.failure
         self._changed[address] = replace(was, attempts=was.attempts + 1, provider=provider, failure=failure)
@@ -133,6 +146,7 @@ class Copies:
             provider,
             self._mail.stream,
         )
+        self.touched = True
         left.elsewhere.append(address)
 
     def _refused(self, address: str, provider: str, failure: Failure | None) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from mailover.core.carriage import StreamMail
 from mailover.core.mail import Mail, Suppression
 from mailover.core.routing import Letter, Route
-from mailover.relay.delivery.accounts import Haste
+from mailover.relay.delivery.accounts import Haste, Patience
 from mailover.relay.delivery.attempt import Attempt
 from mailover.relay.delivery.pool import Pool
 
@@ -19,21 +19,13 @@ Dress = Callable[[Mail, str, bytes], tuple[str, bytes]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long the reply to a final dot is waited for, in seconds: giving up there may deliver twice."""
-
-    usual: float = 600.0
-    """RFC 5321 section 4.5.3.2.6."""
-    at_least_once: float = 15.0
-    """Where the stream would rather have a message twice than late."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
     """Everything a round needs besides the mail. Functions are asked anew each time, so that a reload takes effect."""
 
     pools: Callable[[], Mapping[str, Pool]]
     route: Router
+    room: Callable[[str], int | None]
+    """How many more recipients a provider may be given today; None: any number."""
     dress: Dress
     terms: Callable[[str], StreamMail]
     """By stream."""

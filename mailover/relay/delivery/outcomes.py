@@ -3,13 +3,14 @@
 The relay is a reporter like any other; how far it is believed is `core.reports`' business.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mailover.core.observations import DEPTH_OF, Depth, Failure, FailureKind, Observation, Owner, Purpose
 from mailover.core.sentences import veiled
 from mailover.core.verdicts import blames_provider
+from mailover.relay.delivery.attempt import Attempt
 
 REPORTER = "relay"
 _SAME_FOR = timedelta(seconds=1)
@@ -37,10 +38,25 @@ class Outcomes:
         self._tallies: dict[_Key, _Tally] = {}
         self._told_at: dict[_Key, datetime] = {}
 
+    def attempted(self, done: Attempt, addresses: Sequence[str]) -> None:
+        """What one attempt met: each recipient that was taken counts, a failure of the provider once.
+
+        A single message for fifty that is turned away is one send that failed, not fifty.
+        """
+        met: dict[object, tuple[Failure | None, list[str]]] = {}
+        for address in addresses:
+            failure = done.of(address)
+            key = failure and (failure.kind, failure.stage, failure.code)
+            met.setdefault(key, (failure, []))[1].append(address.rpartition("@")[2].lower())
+        for failure, domains in met.values():
+            count = 1 if failure is not None and blames_provider(failure) else len(domains)
+            domain = domains[0] if len(set(domains)) == 1 else None
+            self.tell(done.provider, failure, count=count, seconds=done.seconds, domain=domain)
+
     def tell(
         self, provider: str, failure: Failure | None, *, count: int = 1, seconds: float = 0.0, domain: str | None = None
     ) -> None:
-        """One attempt's outcome for `count` recipients; what our own machine failed at says nothing of a provider."""
+        """`count` equal outcomes; what our own machine failed at says nothing of a provider."""
         if failure is not None and failure.kind.owner is Owner.LOCAL:
             return
         if failure is not None:

@@ -39,6 +39,8 @@ class Pool:
         self.turns = Turns(account.connections)
         self.pace = Pace(account.rate)
         self.standing = Standing()
+        self.recipients_under_way = 0
+        """Whom it is being sent to just now, so that they too count for its quota."""
         self._resolver = resolver
         self._idle: list[Line] = []
         self._leaving: set[asyncio.Task[None]] = set()

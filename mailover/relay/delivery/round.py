@@ -1,11 +1,13 @@
 """One mail, once over its providers: whoever fails before the final dot is followed by the next one at once.
 
-What it comes to is one `Settlement`. What a failure means is `copies`', when a round is due others decide.
+What it comes to is one `Settlement`, also where it was cut off or met a defect half-way: what was sent stays sent. What
+a failure means is `copies`', when a round is due others decide.
 """
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from datetime import timedelta
 from functools import partial
 from operator import itemgetter
@@ -20,9 +22,13 @@ from mailover.relay.delivery.means import Means
 from mailover.relay.delivery.pool import Pool
 from mailover.relay.delivery.rehearsal import log_headers
 from mailover.relay.delivery.standing import Readiness
+from mailover.relay.delivery.stay import Stay
 from mailover.relay.tags import read_tags
 from mailover.smtp import Envelope
 
+_log = logging.getLogger("mailover.relay")
+
+DEFECT = "the relay itself failed at it; its log says why"
 _ANY = "any"
 _TURN_WITHIN = 0.3
 """Seconds to wait for a provider that is merely busy while there is another one."""
@@ -34,11 +40,11 @@ _PATIENT_LATER = 2.0
 _LOOK_AGAIN = timedelta(minutes=5)
 """When mail that is held is looked at, though nothing was heard that would free it."""
 _SOON = timedelta(seconds=1)
+_APART = timedelta(seconds=5)
+"""Until mail that may go nowhere else is tried again at a busy provider; its stream does not wait with it."""
 _GLANCE = 0.1
-_SLOW_ANSWER = 2.0
-"""Seconds after a final dot from which other messages are sent elsewhere first."""
-_NO_ANSWER = 10.0
-"""Seconds from which the agent hears of it; what becomes of the message itself is not known for long."""
+_LONGEST_BUSY = 30.0
+"""Seconds for which a stream waits in memory at most: what has a deadline there has to be looked at."""
 
 
 class Round:
@@ -52,7 +58,6 @@ class Round:
         self._means = means
         self._ours = ours
         self._free = free
-        self._unanswered: asyncio.TimerHandle | None = None
         expires_in = retry.expires_at(leased.mail.accepted_at, leased.mail.deadline_at) - means.now()
         self._expires_at = time.monotonic() + expires_in.total_seconds()
         self._copies = Copies(leased.mail, means.terms(leased.mail.stream), means.now, means.dice)
@@ -61,10 +66,21 @@ class Round:
         """Whether every provider failed, and had failed before: the next mail will hardly fare better."""
 
     async def run(self) -> Settlement | float:
-        """What it came to; a number when nobody could be tried: the seconds after which to try again."""
-        await self._leave_out_suppressed()
-        for route, addresses in await self._routes():
-            await self._carry(route, addresses)
+        """What it came to; a number when nobody could be tried: the seconds after which to try again.
+
+        Cancelled, or at a defect of ours, it ends so only where there is nothing to tell of.
+        """
+        try:
+            await self._leave_out_suppressed()
+            await _together([self._carry(route, addresses) for route, addresses in await self._routes()])
+        except asyncio.CancelledError:
+            if not self._copies.touched:
+                raise
+        except Exception:
+            if not self._copies.touched:
+                raise
+            _log.exception("%s met a defect of the relay half-way; the rest of it is tried again later", self._mail.id)
+            self._wait(DEFECT, retry.after_putting_off(self._mail.attempts, self._means.dice()))
         if self._copies.suppressions:
             self._means.remember(self._copies.suppressions)
         if self._busy and not self._copies.touched:
@@ -82,9 +98,9 @@ class Round:
         unwanted = await self._means.suppressed(pending)
         self._copies.settle([each for each in pending if each.lower() in unwanted], Fate.SUPPRESSED)
 
-    async def _routes(self) -> Iterable[tuple[Route, list[str]]]:
-        """The pending recipients by the route they share."""
-        groups: dict[tuple[object, ...], tuple[Route, list[str]]] = {}
+    async def _routes(self) -> Collection[tuple[Route, list[str]]]:
+        """The pending recipients by the providers they share, or by what they wait for."""
+        groups: dict[object, tuple[Route, list[str]]] = {}
         for recipient in self._copies.pending:
             routine = self._mail.attempts == 0
             letter = Letter(
@@ -95,7 +111,7 @@ class Round:
                 routine=routine,
             )
             route = await self._means.route(letter)
-            groups.setdefault((route.providers, route.because), (route, []))[1].append(recipient.address)
+            groups.setdefault(route.providers or route.because, (route, []))[1].append(recipient.address)
         return groups.values()
 
     async def _carry(self, route: Route, addresses: list[str]) -> None:
@@ -121,28 +137,43 @@ class Round:
             if await self._turn(pool, ready, alone=alone):
                 tried.append(pool)
                 left = await self._use(pool, left, alone=alone)
-        if pools:
+        if pools and not route.absent:
             left = self._copies.give_up_unfit(left, len(pools))
         if left and self._expired:
             self._expire(left)
         elif left and tried:
-            self._put_off(left, tried, pools)
+            self._put_off(left, tried, pools, route)
         elif left:
-            self._busy.append(_until_free(pools))
+            self._ask_later(pools, route)
 
-    def _put_off(self, left: Sequence[str], tried: Sequence[Pool], pools: Sequence[Pool]) -> None:
+    def _put_off(self, left: Sequence[str], tried: Sequence[Pool], pools: Sequence[Pool], route: Route) -> None:
         """Nobody took it who could be asked: soon again if one was only too busy, else after a pause."""
         pause = retry.after_failing_providers(self._mail.attempts, self._means.dice())
-        if any(pool not in tried and not pool.standing.doubted for pool in pools):
+        if len(self._copies.unfit(left, len(pools))) == len(left):
+            pause = _LOOK_AGAIN  # only who is absent can help; the others have said no for good
+        elif any(pool not in tried and not pool.standing.doubted for pool in pools):
             pause = min(pause, _SOON)
-        self.fruitless = all(pool.standing.doubted for pool in pools)
+        self.fruitless |= not route.apart and all(pool.standing.doubted for pool in pools)
         names = [pool.account.provider for pool in tried]
         failure = self._copies.failure_of(left[0])
         said = f": {veiled(failure_words(failure))}" if failure is not None else ""
-        self._wait(f"{listed(names)} did not take it{said}", pause, _ANY if len(pools) > 1 else names[0])
+        alone = len(pools) == 1 and not route.absent
+        self._wait(f"{listed(names)} did not take it{said}", pause, names[0] if alone else _ANY)
 
-    def _wait(self, because: str, pause: timedelta, waiting_for: str = "") -> None:
-        self._copies.wait(Reason(because=because, due_at=self._means.now() + pause, waiting_for=waiting_for))
+    def _ask_later(self, pools: Sequence[Pool], route: Route) -> None:
+        """Nobody could be asked now. Mail of its stream waits with it, but not for what only this mail is bound to."""
+        seconds = _until_free(pools)
+        if not route.apart:
+            self._busy.append(min(seconds, _LONGEST_BUSY))
+            return
+        names = [pool.account.provider for pool in pools]
+        because = f"it may go through {listed(names)} only, which cannot be asked just now"
+        pause = min(max(timedelta(seconds=seconds), _APART), _LOOK_AGAIN)
+        self._wait(because, pause, names[0] if len(names) == 1 else _ANY, counted=False)
+
+    def _wait(self, because: str, pause: timedelta, waiting_for: str = "", *, counted: bool = True) -> None:
+        due_at = self._means.now() + pause
+        self._copies.wait(Reason(because=because, due_at=due_at, waiting_for=waiting_for, counted=counted))
 
     def _expire(self, addresses: Sequence[str]) -> None:
         self._copies.settle(addresses, Fate.EXPIRED)
@@ -170,40 +201,57 @@ class Round:
         if pool.standing.readiness(time.monotonic()) > ready or (pool.standing.doubted and pool.standing.tested):
             pool.turns.give()
             return False
+        if self._room(pool) == 0:  # what is under way uses it up
+            pool.turns.give()
+            return False
         return True
+
+    def _room(self, pool: Pool) -> int | None:
+        """How many more recipients it may be given today; None: any number."""
+        room = self._means.room(pool.account.provider)
+        return None if room is None else max(0, room - pool.recipients_under_way)
 
     async def _use(self, pool: Pool, recipients: Sequence[str], *, alone: bool) -> list[str]:
         """Give it the message for these recipients; those who have to go elsewhere. Ends the turn."""
-        testing = pool.standing.doubted
-        pool.standing.tested = testing
-        elsewhere: list[str] = []
+        hang = partial(self._means.hang, pool.account.provider)
+        stay = Stay(pool, self._means.patience, slow=self._free, overdue=hang)
+        most = self._room(pool)
+        now, elsewhere = list(recipients[:most]), list(recipients[len(recipients) if most is None else most :])
+        pool.recipients_under_way += len(now)
         try:
             size = pool.account.recipients
-            for start in range(0, len(recipients), size):
-                elsewhere += await self._give(pool, recipients[start : start + size], alone=alone)
+            for start in range(0, len(now), size):
+                elsewhere += await self._give(stay, now[start : start + size], alone=alone)
         finally:
-            if testing:
-                pool.standing.tested = False
-            pool.turns.give()
+            pool.recipients_under_way -= len(now)
+            stay.end()
         return elsewhere
 
-    async def _give(self, pool: Pool, recipients: Sequence[str], *, alone: bool) -> list[str]:
+    async def _give(self, stay: Stay, recipients: Sequence[str], *, alone: bool) -> list[str]:
         """As many transactions as the provider wants for them, while each takes somebody."""
         left = Left(here=list(recipients))
         elsewhere: list[str] = []
         while left.here:
             asked = left.here
-            done = await self._attempt(pool, asked, alone=alone)
+            if not self._ours():
+                return elsewhere + asked
+            done = await self._attempt(stay, asked, alone=alone)
             left = self._copies.judge(done, asked)
-            pool.learn(done.failure, time.monotonic())
-            self._means.tell(self._mail, done, asked)
+            if not done.cut_short:
+                self._learn(stay, done)
+                self._means.tell(self._mail, done, asked)
             elsewhere += left.elsewhere
             if len(left.here) == len(asked):
                 return elsewhere + asked
         return elsewhere
 
-    async def _attempt(self, pool: Pool, recipients: Sequence[str], *, alone: bool) -> Attempt:
-        means, mail = self._means, self._mail
+    def _learn(self, stay: Stay, done: Attempt) -> None:
+        """What it says of the provider; that an answer was overdue was learnt when it was."""
+        if done.failure is None or not stay.was_overdue:
+            stay.pool.learn(done.failure, time.monotonic())
+
+    async def _attempt(self, stay: Stay, recipients: Sequence[str], *, alone: bool) -> Attempt:
+        means, mail, pool = self._means, self._mail, stay.pool
         times = 1 + _PATIENT_LATER * mail.attempts
         at_least_once = means.terms(mail.stream).at_least_once
         sender, content = means.dress(mail, pool.account.provider, self._content)
@@ -213,27 +261,36 @@ class Round:
             content,
             haste=means.haste.patient(max(times, _PATIENT_AT_LAST) if alone else times),
             patience=means.patience.at_least_once if at_least_once else means.patience.usual,
-            still=partial(self._about_to_send, pool),
+            still=partial(self._about_to_send, stay),
         )
-        if self._unanswered is not None:
-            self._unanswered.cancel()
+        stay.answered()
         return done
 
-    def _about_to_send(self, pool: Pool) -> bool:
+    def _about_to_send(self, stay: Stay) -> bool:
         """The last moment at which nothing has happened yet."""
         if self._expired or not self._ours():
             return False
-        self._unanswered = asyncio.get_running_loop().call_later(_SLOW_ANSWER, self._is_slow, pool)
+        stay.dotted()
         return True
 
-    def _is_slow(self, pool: Pool) -> None:
-        """The final dot is not answered yet: this message waits on, the others need not."""
-        pool.standing.doubt(time.monotonic())
-        self._free()
-        self._unanswered = asyncio.get_running_loop().call_later(_NO_ANSWER - _SLOW_ANSWER, self._hangs, pool)
 
-    def _hangs(self, pool: Pool) -> None:
-        self._means.hang(pool.account.provider)
+async def _together(works: Sequence[Coroutine[None, None, None]]) -> None:
+    """All at once, each to its end, so that nobody waits for the providers of others. Raises what one of them did."""
+    if len(works) == 1:
+        await works[0]
+        return
+    tasks = [asyncio.get_running_loop().create_task(work) for work in works]
+    try:
+        if tasks:
+            await asyncio.wait(tasks)
+    except asyncio.CancelledError:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        raise
+    for error in [task.exception() for task in tasks]:
+        if error is not None:
+            raise error
 
 
 def _in_order(pools: Sequence[Pool]) -> list[tuple[Pool, Readiness]]:

@@ -1,7 +1,8 @@
 """Who may use one of a provider's connections next: by priority, then in order. No socket, no clock.
 
 How many at once is found by trying: from a few upwards with every success, half as many when the provider is
-overtaxed. So a provider that has just recovered is not trampled by all that waited for it.
+overtaxed. So a provider that has just recovered is not trampled by all that waited for it. Turns whose end is overdue
+are set aside, lest they keep a provider closed that has long recovered.
 """
 
 import asyncio
@@ -20,6 +21,8 @@ class Turns:
         self.most = most
         self.window = float(min(most, _AT_FIRST))
         self.taken = 0
+        self.overdue = 0
+        """Turns that do not count among these any more, though what was begun in them has not ended."""
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._numbers = count()
 
@@ -51,6 +54,21 @@ class Turns:
         """The turn is over."""
         self.taken -= 1
         self._call()
+
+    def set_aside(self) -> bool:
+        """A turn whose end is overdue goes to the next one; not where as many are overdue as may be taken.
+
+        What was begun in it ends with `bring_back` instead of `give`.
+        """
+        if self.overdue >= self.most:
+            return False
+        self.overdue += 1
+        self.give()
+        return True
+
+    def bring_back(self) -> None:
+        """What was overdue has ended."""
+        self.overdue -= 1
 
     def widen(self) -> None:
         """A message went through: one more at once."""

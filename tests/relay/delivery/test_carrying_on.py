@@ -12,7 +12,9 @@ from carrying import CONTENT, Delivery, delivering
 from stand_in import SILENT, StandIn
 
 from mailover.core.mail import Fate
-from mailover.core.routing import Route
+from mailover.core.observations import Failure, FailureKind, Stage
+from mailover.core.routing import Letter, Route
+from mailover.relay.delivery.accounts import Haste
 from mailover.relay.writing import QueueWriter
 
 
@@ -222,6 +224,91 @@ def test_a_configured_rate_is_kept_and_the_rest_goes_elsewhere(tmp_path: Path) -
             await d.until(lambda: all(d.fates(each) == [Fate.DELIVERED] for each in ids))
             assert len(first.got) < 8
             assert len(first.got) + len(second.got) == 12
+
+    asyncio.run(story())
+
+
+def test_mail_that_may_go_nowhere_else_keeps_no_other_mail_of_its_stream_waiting(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with StandIn("first") as first, StandIn("second") as second, delivering(tmp_path, first, second) as d:
+            refused = Failure(kind=FailureKind.AUTH, stage=Stage.AUTH, code=535, replied=True)
+            d.pools["second"].standing.failed(refused, time.monotonic())
+            usual = d.route
+
+            def route(letter: Letter) -> Route:
+                bound = letter.recipient.endswith(".de")
+                return Route(providers=("second",), because="by region", apart=True) if bound else usual(letter)
+
+            d.route = route
+            bound = [await d.submit("ann@example.de") for _ in range(3)]
+            await d.until(lambda: all(d.found(each).because for each in bound))
+            for _ in range(3):
+                assert (await d.send()).recipients[0].provider == "first"
+            waiting = d.found(bound[0])
+            assert (waiting.waiting_for, waiting.attempts) == ("second", 0)
+            assert waiting.because == "it may go through second only, which cannot be asked just now"
+            await d.carrier.hasten(["second"], recovered=True)
+            await d.until(lambda: all(d.fates(each) == [Fate.DELIVERED] for each in bound))
+            assert len(second.got) == 3
+
+    asyncio.run(story())
+
+
+def test_mail_that_fails_while_its_provider_comes_back_is_tried_at_once(tmp_path: Path) -> None:
+    async def story() -> None:
+        short = Haste(move_on_after=0.05)
+        async with StandIn() as provider, delivering(tmp_path, provider, haste=short) as d:
+            provider.says("banner", SILENT)
+            mail_id = await d.submit(attempts=9)
+            await d.until(lambda: provider.open == 1)
+            provider.heals()
+            await d.carrier.hasten(["stand-in"], recovered=False)
+            await d.until(lambda: d.fates(mail_id) == [Fate.DELIVERED])
+            assert [done.failure is None for done in d.attempts] == [False, True]
+
+    asyncio.run(story())
+
+
+def test_a_quota_is_not_exceeded_by_what_is_under_way(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with StandIn("first") as first, StandIn("second") as second, delivering(tmp_path, first, second) as d:
+            first.pause = 0.3
+            d.room["first"] = 3
+            ids = [await d.submit() for _ in range(8)]
+            ids.append(await d.submit("a@example.org", "b@example.org", "c@example.org", "d@example.org"))
+            await d.until(lambda: all(not d.found(each).pending for each in ids))
+            assert sum(len(got.recipients) for got in first.got) == 3
+            assert sum(len(got.recipients) for got in second.got) == 9
+
+    asyncio.run(story())
+
+
+def test_a_message_for_more_than_a_quota_has_room_for_is_shared_out(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with StandIn("first") as first, StandIn("second") as second, delivering(tmp_path, first, second) as d:
+            d.room["first"] = 2
+            mail = await d.send("a@example.org", "b@example.org", "c@example.org")
+            assert {each.fate for each in mail.recipients} == {Fate.DELIVERED}
+            assert [got.recipients for got in first.got] == [("a@example.org", "b@example.org")]
+            assert [got.recipients for got in second.got] == [("c@example.org",)]
+
+    asyncio.run(story())
+
+
+def test_a_lease_lasts_no_longer_for_having_taken_long_to_write(tmp_path: Path) -> None:
+    async def story() -> None:
+        short = timedelta(seconds=1)
+        async with StandIn() as provider, delivering(tmp_path, provider, lease=short) as d:
+            mail = d.mail()
+            await d.writer.put(mail, CONTENT, mail.id)
+            time.sleep(1.2)  # noqa: ASYNC251 - the answer of the store was long on its way
+            other = QueueWriter(d.queue, holder="relay-2", lease=timedelta(seconds=60), clock=d.clock)
+            other.start()
+            assert len(await other.lease(limit=10, most_bytes=10**6)) == 1
+            d.carrier.accept(mail, CONTENT)
+            await d.until(lambda: not d.carrier.under_way)
+            assert not provider.connections
+            await other.stop()
 
     asyncio.run(story())
 

@@ -159,3 +159,20 @@ def test_all_that_fail_put_the_mail_back_with_what_was_met(tmp_path: Path) -> No
             await d.until(lambda: d.fates(mail.id) == [Fate.DELIVERED])
 
     asyncio.run(story())
+
+
+def test_silence_on_a_kept_connection_is_silence_whatever_was_said_before(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with StandIn("first") as first, StandIn("second") as second, delivering(tmp_path, first, second) as d:
+            await d.send()
+            first.says("mail", SILENT)
+            await d.send()
+            await d.until(lambda: len(second.got) == 1)
+            kept = next(done.failure for done in d.attempts if done.failure is not None)
+            assert (kept.kind, kept.stage, kept.silent) == (FailureKind.TIMEOUT, Stage.MAIL, True)
+            d.pools["first"].standing.recovered()
+            await d.send()
+            fresh = [done.failure for done in d.attempts if done.failure is not None][-1]
+            assert (fresh.kind, fresh.stage, fresh.silent) == (FailureKind.TIMEOUT, Stage.MAIL, False)
+
+    asyncio.run(story())

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from mailover.core.observations import Depth, Failure, FailureKind, Observation, Purpose, Stage
+from mailover.relay.delivery.attempt import Attempt
 from mailover.relay.delivery.outcomes import Outcomes
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -77,3 +78,27 @@ def test_our_own_machine_blames_nobody() -> None:
     told.outcomes.tell("ses", failure(FailureKind.LOCAL, Stage.RESOLVE, None))
     told.outcomes.flush()
     assert not told.heard
+
+
+def test_one_message_for_fifty_that_is_turned_away_is_one_send_that_failed() -> None:
+    told = Told()
+    addresses = [f"{number}@example.org" for number in range(50)]
+    told.outcomes.attempted(Attempt(provider="ses", failure=failure(FailureKind.TRANSIENT)), addresses)
+    told.outcomes.attempted(Attempt(provider="ses"), addresses)
+    told.outcomes.flush()
+    assert [(seen.ok, seen.count) for seen in told.heard] == [(False, 1), (True, 50)]
+
+
+def test_who_was_refused_within_one_message_is_told_apart_from_who_was_taken() -> None:
+    told = Told()
+    unknown = failure(FailureKind.RECIPIENT, Stage.RCPT, 550)
+    blocked = failure(FailureKind.POLICY, Stage.RCPT, 550)
+    refused = {"a@a.example": unknown, "b@b.example": unknown, "c@c.example": blocked, "d@c.example": blocked}
+    told.outcomes.attempted(Attempt(provider="ses", refused=refused), [*refused, "e@e.example"])
+    told.outcomes.flush()
+    seen = {(each.failure and each.failure.kind): (each.count, each.recipient_domain) for each in told.heard}
+    assert seen == {
+        FailureKind.RECIPIENT: (2, None),
+        FailureKind.POLICY: (1, "c.example"),
+        None: (1, "e.example"),
+    }

@@ -1,6 +1,7 @@
 """Each recipient's copy has a fate of its own: refused, put off, taken, or carried by somebody who can."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 from carrying import CONTENT, delivering
@@ -9,6 +10,7 @@ from stand_in import StandIn
 from mailover.core.carriage import StreamMail
 from mailover.core.mail import Fate, Suppression
 from mailover.core.observations import FailureKind
+from mailover.core.routing import Route
 
 SUPPRESSING = StreamMail(suppress=True)
 
@@ -163,6 +165,28 @@ def test_a_message_that_one_cannot_carry_waits_for_the_one_that_is_away(tmp_path
             await second.listen()
             await d.until(lambda: d.fates(mail.id) == [Fate.DELIVERED])
             assert second.got[0].recipients == ("jörg@example.org",)
+
+    asyncio.run(story())
+
+
+def test_a_message_that_the_active_one_cannot_carry_waits_for_one_that_is_out(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with (
+            StandIn("first", offers=("SIZE 2000",)) as first,
+            StandIn("second") as second,
+            delivering(tmp_path, first, second) as d,
+        ):
+            both = d.route
+            d.route = lambda _: Route(providers=("first",), because="second is out", absent=("second",))
+            mail = await d.send(content=CONTENT + b"x\r\n" * 1000)
+            assert [each.fate for each in mail.recipients] == [Fate.QUEUED]
+            assert mail.waiting_for == "any"
+            assert mail.due_at is not None
+            assert mail.due_at - d.clock.now() > timedelta(minutes=4)
+            d.route = both
+            await d.carrier.hasten(["second"], recovered=True)
+            await d.until(lambda: d.fates(mail.id) == [Fate.DELIVERED])
+            assert len(second.got) == 1
 
     asyncio.run(story())
 

@@ -12,7 +12,7 @@ from stand_in import CLOSE, SILENT, StandIn
 from mailover.core.carriage import StreamMail
 from mailover.core.mail import Fate
 from mailover.core.observations import FailureKind
-from mailover.relay.delivery.means import Patience
+from mailover.relay.delivery.accounts import Patience
 
 IMPATIENT = Patience(usual=0.3, at_least_once=0.3)
 
@@ -84,6 +84,42 @@ def test_messages_that_wait_for_an_answer_keep_nobody_else_waiting(tmp_path: Pat
             assert time.monotonic() - began < 8
             assert d.pools["first"].standing.doubted
             assert [d.fates(each) for each in stuck] == [[Fate.QUEUED]] * 2
+
+    asyncio.run(story())
+
+
+def test_a_provider_that_is_back_is_not_kept_closed_by_answers_that_are_overdue(tmp_path: Path) -> None:
+    async def story() -> None:
+        hurried = Patience(slow=0.2, overdue=0.4)
+        async with StandIn() as provider, delivering(tmp_path, provider, patience=hurried, connections=2) as d:
+            provider.says("dot", SILENT)
+            stuck = [await d.submit() for _ in range(3)]
+            pool = d.pools["stand-in"]
+            await d.until(lambda: pool.turns.overdue == 2)
+            provider.heals()
+            await d.carrier.hasten(["stand-in"], recovered=True)
+            mail = await d.send()
+            assert mail.recipients[0].fate is Fate.DELIVERED
+            assert not pool.standing.doubted
+            assert sum(d.fates(each) == [Fate.QUEUED] for each in stuck) >= 2
+        assert pool.turns.overdue == pool.turns.taken == 0
+
+    asyncio.run(story())
+
+
+def test_a_test_of_a_doubted_provider_that_hangs_lets_the_next_one_test_it(tmp_path: Path) -> None:
+    async def story() -> None:
+        hurried = Patience(slow=0.2, overdue=0.4)
+        async with StandIn() as provider, delivering(tmp_path, provider, patience=hurried) as d:
+            pool = d.pools["stand-in"]
+            pool.standing.doubt(time.monotonic())
+            provider.says("dot", SILENT)
+            await d.submit()
+            await d.until(lambda: pool.standing.tested)
+            provider.heals()
+            mail = await d.send()
+            assert mail.recipients[0].fate is Fate.DELIVERED
+            assert d.hanging == ["stand-in"]
 
     asyncio.run(story())
 

@@ -64,6 +64,21 @@ def test_a_waiter_that_is_cancelled_leaves_its_turn_to_the_next() -> None:
     asyncio.run(story())
 
 
+def test_a_turn_that_is_overdue_is_somebody_elses_but_not_without_end() -> None:
+    async def story() -> None:
+        turns = Turns(2)
+        for _ in range(2):
+            assert await turns.take(3, 0.01)
+            assert turns.set_aside()
+        assert await turns.take(3, 0.01)
+        assert not turns.set_aside()
+        turns.bring_back()
+        assert turns.set_aside()
+        assert (turns.taken, turns.overdue) == (0, 2)
+
+    asyncio.run(story())
+
+
 def test_successes_widen_trouble_narrows_and_a_recovery_begins_with_one() -> None:
     turns = Turns(10)
     assert int(turns.window) == 4
