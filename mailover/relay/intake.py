@@ -36,7 +36,7 @@ class Figures:
     """What has happened since the start, and who is here now."""
 
     sessions: int = 0
-    """At this moment."""
+    """At this moment, those included whose client has left while its message is being kept."""
     taken: int = 0
     """Messages that were answered with 250."""
     refused: int = 0
