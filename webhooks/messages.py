@@ -3,7 +3,6 @@
 Nothing is sent from here; the desk has the relay take it, and the queue has what became of it.
 """
 
-from dataclasses import replace
 from http import HTTPStatus
 from typing import cast
 
@@ -20,7 +19,6 @@ from webhooks.mail_asked import MessagePath, MessageQuery, MessageRequest, RawEn
 from webhooks.mail_schemas import Entrusted, MessageBody, Messages
 from webhooks.parts import caller, parts
 from webhooks.portraits import failure_body, instant
-from webhooks.repeats import call_id
 
 blueprint = APIBlueprint("messages", __name__, url_prefix="/v1")
 
@@ -30,7 +28,7 @@ MESSAGE_TYPE = "message/rfc822"
 @blueprint.post("/messages", responses={202: Entrusted})
 def submit(query: RawEnvelope) -> tuple[dict[str, object], HTTPStatus]:
     """Hand a message over to the relay, as JSON or as RFC 5322 bytes. It is kept durably when this answers."""
-    submission = replace(_submission(query), once=call_id())
+    submission = _submission(query)
     try:
         kept = parts().service.mail.submit(submission)
     except RefusedError as error:  # it is the message that is wrong, not the state

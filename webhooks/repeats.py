@@ -53,11 +53,6 @@ def install(app: Flask) -> None:
     app.teardown_request(leave)
 
 
-def call_id() -> str:
-    """What this call has in common with its repeats and with nothing else; empty without the header."""
-    return f"{g.repeat[0]} {_digest()}" if "repeat" in g else ""
-
-
 def _known_answer(mine: tuple[str, str]) -> Response | None:
     here = parts()
     try:

@@ -55,8 +55,6 @@ class Submission:
     """What the client called itself."""
     utf8: bool = False
     """Whether addresses or headers need SMTPUTF8 (RFC 6531)."""
-    once: str = ""
-    """What this submission is to its submitter: the same by the same is kept once, however it was made anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -157,8 +157,7 @@ class Door:
             utf8=submission.utf8 or needs_utf8(submission.sender, *submission.recipients),
             eight_bit=not content.isascii(),
         )
-        named = submission.once or header.message_id
-        return mail, content, _digest(submission, header.message_id) if named else mail_id
+        return mail, content, _digest(submission, header.message_id) if header.message_id else mail_id
 
     def _trace(self, submission: Submission, mail_id: str, date: datetime) -> str:
         return trace(
@@ -191,9 +190,7 @@ def new_id(at: datetime) -> str:
 
 
 def _digest(submission: Submission, message_id: str) -> str:
-    """Who submitted what to whom: the same message for somebody else is another one. What has a name is known by it."""
-    if submission.once:
-        return f"{submission.by}\0{submission.once}"
+    """Who submitted what to whom: the same message for somebody else is another one."""
     said_by = (submission.by, submission.stream, submission.sender, message_id, *sorted(submission.recipients))
     found = hashlib.sha256("\0".join(said_by).encode("utf-8", "surrogatepass"))
     found.update(b"\0\0")

@@ -193,13 +193,6 @@ def test_what_differs_in_anything_is_another_message(way: Doorway, changed: dict
     assert way.take() != way.take(**changed)
 
 
-def test_what_its_submitter_gives_a_name_is_kept_once_however_it_is_written(way: Doorway) -> None:
-    first = way.take(once="invoice-1", content=b"Subject: x\r\n\r\n")
-    assert way.take(once="invoice-1", content=b"Subject: x\r\nX-Boundary: another\r\n\r\n") == first
-    assert way.take(once="invoice-2", content=b"Subject: x\r\n\r\n") != first
-    assert way.take(once="invoice-1", by="somebody", content=b"Subject: x\r\n\r\n") != first
-
-
 def test_two_messages_that_nobody_named_are_two(way: Doorway) -> None:
     """A report that says the same each hour is sent each hour."""
     assert way.take(content=b"Subject: x\r\n\r\n") != way.take(content=b"Subject: x\r\n\r\n")

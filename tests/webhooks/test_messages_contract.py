@@ -1,6 +1,5 @@
 """Mail by HTTP: handed over once and durably, looked at and decided upon by operators only."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -60,20 +59,6 @@ def test_a_repeat_under_one_key_is_kept_once(api: Api, house: House, relay: Keep
     assert first.json() == second.json()
     assert len(house.store.mail.mails().items) == 1
     assert send(api, {**PLAIN, "subject": "Another"}, headers=key).status_code == 422
-
-
-@pytest.mark.parametrize("post", [send, send_raw], ids=["JSON", "RFC 5322"])
-def test_a_repeat_is_kept_once_even_where_the_first_answer_was_lost(
-    api: Api, house: House, relay: KeepingRelay, post: Callable[..., requests.Response]
-) -> None:
-    """A message made of JSON has no Message-ID to be known by, and no two are made alike."""
-    relay.loses_answers = True
-    assert post(api, headers={"Idempotency-Key": "invoice-2"}).status_code == 503
-    relay.loses_answers = False
-    again = post(api, headers={"Idempotency-Key": "invoice-2"})
-    (kept,) = house.store.mail.mails().items
-    assert (again.status_code, again.json()["id"]) == (202, kept.id)
-    assert post(api, headers={"Idempotency-Key": "invoice-3"}).json()["id"] != kept.id
 
 
 def test_without_a_relay_nothing_is_taken(api: Api) -> None:
