@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
@@ -33,10 +34,26 @@ _OURS = frozenset(
 """Headers that have a key of their own, or that only the relay writes."""
 
 
+_NO_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def is_one_line(text: str) -> bool:
+    """Whether nothing in it ends a line or controls anything; any other character may be in somebody's name."""
+    return _NO_LINE.search(text) is None
+
+
 def _one_line(text: str) -> str:
-    if any(not char.isprintable() for char in text):
-        raise ValueError("must be one line of printable text")
+    if not is_one_line(text):
+        raise ValueError("must be one line of text")
     return text
+
+
+def _whole_type(content_type: str) -> str:
+    if content_type.startswith("multipart/") or (
+        content_type.startswith("message/") and content_type.lower() != "message/rfc822"
+    ):
+        raise ValueError("a file is no part of a message; of those only message/rfc822 is taken")
+    return content_type
 
 
 def _no_header_of_ours(headers: dict[str, str]) -> dict[str, str]:
@@ -63,16 +80,16 @@ class Correspondent(Asked):
     """An address with the name that people read."""
 
     address: Address
-    name: Line = ""
+    name: Annotated[Line, StringConstraints(max_length=300)] = ""
 
 
 class Attachment(Asked):
     """A file that goes along."""
 
     filename: Annotated[Line, StringConstraints(min_length=1, max_length=255)]
-    content_type: Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z]+/[a-zA-Z0-9.+-]{1,100}$")] = (
-        "application/octet-stream"
-    )
+    content_type: Annotated[
+        str, StringConstraints(strict=True, pattern=r"^[a-z]+/[a-zA-Z0-9.+-]{1,100}$"), AfterValidator(_whole_type)
+    ] = "application/octet-stream"
     content: Annotated[
         str, StringConstraints(strict=True, min_length=1), AfterValidator(_base64), Field(description="Base64.")
     ]

@@ -36,7 +36,7 @@ class Figures:
     """What has happened since the start, and who is here now."""
 
     sessions: int = 0
-    """At this moment."""
+    """At this moment, those included whose client has left while its message is being kept."""
     taken: int = 0
     """Messages that were answered with 250."""
     refused: int = 0
@@ -151,17 +151,18 @@ class Intake:
             self._empty.set()
 
     def judge(self, login: Login, listener: Listener, place: str) -> tuple[Said, str]:
-        """Who it is, empty if nobody, and what to answer: the same whether the username or the password is wrong."""
-        now = self.now()
-        if self._guesses.paused(place, now):
-            self._counts["failed_logins"] += 1
-            return said.LOGIN_LATER, ""
+        """Who it is, empty if nobody, and what to answer: the same whether the username or the password is wrong.
+
+        A good token is never turned away for what others of its address did: many applications share one.
+        """
         name = self._sender_of(login.password.reveal())
         if name is not None and (listener.stream is not None or login.username in self._streams):
-            self._guesses.succeeded(place)
             return said.LOGGED_IN, name
-        count = self._guesses.failed(place, now)
         self._counts["failed_logins"] += 1
+        now = self.now()
+        if self._guesses.paused(place, now):
+            return said.LOGIN_LATER, ""
+        count = self._guesses.failed(place, now)
         _log.warning("a login from %s was refused, the %d. within ten minutes", place, count)
         return said.LOGIN_REFUSED, ""
 

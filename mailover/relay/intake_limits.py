@@ -74,7 +74,7 @@ class Guesses:
         self._failed: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def paused(self, place: str, now: float) -> bool:
-        """Whether no login from there is looked at yet."""
+        """Whether another one from there is too soon."""
         count, at = self._failed.get(place, (0, 0.0))
         return count >= _FREE_GUESSES and now < at + min(2.0 ** (count - _FREE_GUESSES), _LONGEST_PAUSE)
 
@@ -86,10 +86,6 @@ class Guesses:
         if len(self._failed) > _MOST_REMEMBERED:
             self._failed.popitem(last=False)
         return count
-
-    def succeeded(self, place: str) -> None:
-        """Whoever is there knows a password."""
-        self._failed.pop(place, None)
 
 
 class Room:

@@ -67,7 +67,7 @@ class Session(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._by = ANONYMOUS
         self._stream = listener.stream or desk.default_stream
-        self._keeping = self._counted = self._stopping = self._silent = False
+        self._keeping = self._counted = self._stopping = self._silent = self._gone = False
         self._silenced: set[str] = set()
         self._place_size = 0
         self._asked_at: float | None = None
@@ -119,14 +119,11 @@ class Session(asyncio.Protocol):
         return self._keeping
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Gone. What it has handed over is kept all the same."""
+        """Gone. What it has handed over is kept all the same, and takes its place until it is."""
         del exc
-        self.open = False
+        self.open, self._gone = False, True
         if not self._keeping:
-            self._leave_room()
-        if self._counted:
-            self._counted = False
-            self._desk.leave(self)
+            self._leave()
 
     def pause_writing(self) -> None:
         """Who does not read replies is not read either."""
@@ -141,9 +138,11 @@ class Session(asyncio.Protocol):
     def look(self, now: float) -> None:
         """Whether the client's time has run out."""
         limits, reception = self._desk.limits, self._reception
-        if not self.open and self._patience.forsaken(now, limits):
-            self._transport.abort()
-        if self._keeping or not self.open:
+        if self._keeping:
+            return
+        if not self.open:
+            if self._patience.forsaken(now, limits):
+                self._transport.abort()
             return
         if self._asked_at is not None:
             if now > self._asked_at + limits.command:
@@ -159,6 +158,8 @@ class Session(asyncio.Protocol):
         """What became of the message."""
         self._keeping = False
         self._leave_room()
+        if self._gone:
+            self._leave()
         if not self.open:
             return
         self._patience.served(self._desk.now(), fruitful=reply.yes)
@@ -223,6 +224,12 @@ class Session(asyncio.Protocol):
             utf8=arrived.utf8,
         )
         self._desk.keep(self, submission)
+
+    def _leave(self) -> None:
+        self._leave_room()
+        if self._counted:
+            self._counted = False
+            self._desk.leave(self)
 
     def _end(self, reply: Said) -> None:
         ended = self._reception.end(reply)

@@ -1,5 +1,7 @@
 """Clients that mean harm, or are merely broken: none of them gets mail relayed, memory, or the attention of all."""
 
+import asyncio
+import socket
 import ssl
 import time
 from collections.abc import Iterator
@@ -81,9 +83,21 @@ def test_guessing_passwords_ends_the_session_and_then_pauses_the_address(house: 
         assert replies == ["535", "535", "535"]
         assert wire.rest() == ["421 4.7.0 Too many failed logins"]
     with house.wire() as wire:
-        assert wire.hello().log_in().startswith("454")
+        assert wire.hello().log_in(password="guess-3").startswith("454")
         house.wait(2)
-        assert wire.log_in().startswith("235")
+        assert wire.log_in(password="guess-3").startswith("535")
+
+
+def test_an_application_with_a_wrong_password_keeps_no_other_of_its_machine_out(house: IntakeHouse) -> None:
+    """Behind a load balancer or on loopback all have one address, and the one that errs may try for ever."""
+    for _ in range(3):
+        with house.wire() as wire:
+            wire.hello()
+            for n in range(3):
+                wire.log_in(password=f"old-{n}")
+    with house.wire() as wire:
+        assert wire.hello().log_in().startswith("235")
+        assert wire.hand_over().startswith("250")
 
 
 def test_eighteen_thousand_guesses_get_nowhere(house: IntakeHouse) -> None:
@@ -120,6 +134,26 @@ def test_connections_that_never_begin_tls_count_too(secure: IntakeHouse) -> None
             assert wire.rest() == []
         secure.wait(31)
         secure.until(lambda: secure.intake.figures.sessions == 0)
+
+
+def test_who_hands_over_and_leaves_fills_no_memory_while_the_queue_is_stuck() -> None:
+    """An application with a short patience comes again and again; what it left behind is as many connections."""
+    stuck = asyncio.Event()
+    with intake_house(plan(limits=Limits(per_address=3))) as house, ExitStack() as undone:
+        undone.callback(house.loop.call_soon_threadsafe, stuck.set)
+        house.queue.before = stuck.wait  # type: ignore[assignment]
+        for n in range(3):
+            with house.wire() as wire:
+                wire.hello().begin().say(MESSAGE + b".\r\n")
+                house.until(lambda n=n: len(house.intake._keeping) == n + 1)
+                wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        house.until(lambda: not any(session.open for session in house.intake._sessions))
+        with house.wire(greeted=False) as wire:
+            assert wire.rest() == ["421 4.7.0 Too many connections from your address, try again later"]
+        undone.close()
+        house.until(lambda: house.intake.figures.sessions == 0)
+        with house.wire() as wire:
+            assert wire.hello().hand_over().startswith("250")
 
 
 @pytest.mark.parametrize("nonsense", [b"EHLO app.test\r\n", b"\x16\x03\x01", bytes(range(256)), b"\x16" * 20_000])

@@ -309,10 +309,11 @@ def test_a_client_that_leaves_after_the_dot_has_its_message_kept(house: IntakeHo
         wire.hello().begin().say(MESSAGE + b".\r\n")
         house.until(lambda: bool(house.intake._keeping))
         wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    house.until(lambda: house.intake.figures.sessions == 0)
+    house.until(lambda: not any(session.open for session in house.intake._sessions))
     house.loop.call_soon_threadsafe(kept.set)
     house.until(lambda: bool(house.queue.mails))
     house.until(lambda: house.intake.figures.unheard == 1)
+    house.until(lambda: house.intake.figures.sessions == 0)
     assert len(house.accepted) == 1
 
 
