@@ -133,6 +133,15 @@ def test_a_hold_binds_only_while_mailover_stands_by_it(
         assert "first is out" in said["text"]
 
 
+def test_a_flag_that_names_none_of_the_accounts_is_no_order(
+    at_providers: Callable[[str], Application], inbox: Inbox
+) -> None:
+    foreign = {**FLAG, "provider": "theirs", "fallbacks": ["other"], "weights": {"theirs": 1.0}}
+    with HostileServer(answering(http(foreign))) as server:
+        assert at_providers(f"http://127.0.0.1:{server.port}").send() == {"sent": True}
+    assert inbox.ways == ["first"]
+
+
 def test_weights_share_the_mail_out(at_providers: Callable[[str], Application], inbox: Inbox) -> None:
     balance = {**FLAG, "provider": "first", "fallbacks": ["third", "second"], "weights": {"first": 0.5, "second": 0.5}}
     with HostileServer(answering(http(balance))) as server:

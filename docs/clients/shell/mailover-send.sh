@@ -66,10 +66,14 @@ tell() {
         { body=$(cat); ask --output /dev/null --header 'Content-Type: application/json' --data "$body" "$mailover/v1/reports"; } >/dev/null 2>&1 &
 }
 
-tried=""
-for name in $order $([ -n "$order" ] || ls "$ACCOUNTS"); do
+named=""
+for name in $order; do
     case $name in */* | .*) continue ;; esac
-    [ -f "$ACCOUNTS/$name" ] || continue
+    [ ! -f "$ACCOUNTS/$name" ] || named="$named $name"
+done
+
+tried=""
+for name in ${named:-$(ls "$ACCOUNTS")}; do
     status=0
     timeout "${PATIENCE:-60}" curl --config "$ACCOUNTS/$name" --silent --show-error --verbose --ssl-reqd --sasl-ir --noproxy '*' \
         --connect-timeout 10 --mail-from "$from" --mail-rcpt "$to" --upload-file - <"$work/message" 2>"$work/said" || status=$?
