@@ -152,6 +152,27 @@ def test_weights_share_the_mail_out(at_providers: Callable[[str], Application], 
     assert "third" not in inbox.ways
 
 
+ENDLESS: dict[str, Twist] = {
+    "drips": lambda peer: peer.drip(b"250-x\r\n"),
+    "floods": lambda peer: peer.flood(b"250-hello\r\n" * 100),
+}
+
+
+@pytest.mark.parametrize("recipe", [pytest.param("go", marks=pytest.mark.peer("go"))], indirect=True)
+@pytest.mark.parametrize("twist", ENDLESS.values(), ids=ENDLESS)
+def test_a_provider_that_talks_without_end_is_left_for_the_next_one(
+    starting: Starting, authority: Authority, twist: Twist
+) -> None:
+    context = authority.server_context("127.0.0.1")
+    with (
+        HostileServer(smtp({"ehlo": twist}, context=context)) as bad,
+        HostileServer(smtp(context=context)) as good,
+    ):
+        ports = {"first": bad.port, "second": good.port}
+        assert starting(f"http://127.0.0.1:{free_port()}", ports).send() == {"sent": True}
+        assert len(good.peers) == 1
+
+
 AFTER_THE_DOT = {"silent": (Peer.mute, True), "closes": (Peer.reset, True), "451": (then_close("451 4.3.0 no"), False)}
 
 
