@@ -186,7 +186,7 @@ test('deactivation unsubscribes; that mailover does not know it any more is as g
 const EVENT = { id: 'evt_1', type: 'failover.happened', data: { stream: 'transactional' } };
 
 /** What a delivery was answered: undefined when it started the workflow, "repeated", or a status. */
-async function delivered(secret, { id = EVENT.id, mode = 'webhook', sentAt = Date.now() } = {}) {
+async function delivered(secret, { id = EVENT.id, mode = 'webhook', sentAt = Date.now(), form = false } = {}) {
 	const body = JSON.stringify({ ...EVENT, id });
 	const timestamp = String(Math.floor(sentAt / 1000));
 	const key = Buffer.from(secret.replace('whsec_', ''), 'base64');
@@ -199,7 +199,7 @@ async function delivered(secret, { id = EVENT.id, mode = 'webhook', sentAt = Dat
 		getHeaderData: () => headers,
 		getMode: () => mode,
 		getNodeParameter: (name) => n8n.parameters[name],
-		getRequestObject: () => ({ rawBody: Buffer.from(body) }),
+		getRequestObject: () => (form ? {} : { rawBody: Buffer.from(body) }),
 		getResponseObject: () => response,
 		getWorkflowStaticData: () => n8n.staticData,
 		helpers: { returnJsonArray: (json) => [{ json }] },
@@ -226,6 +226,7 @@ test('a forged or a stale one is refused, and is not remembered', async () => {
 	const { secret } = n8n.kept[LIVE];
 	assert.equal(await delivered('whsec_eA=='), 401);
 	assert.equal(await delivered(secret, { sentAt: Date.now() - 302_000 }), 401);
+	assert.equal(await delivered(secret, { form: true }), 401);
 	assert.equal(n8n.staticData.seen, undefined);
 	assert.equal(await delivered(secret), undefined);
 });

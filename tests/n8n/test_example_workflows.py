@@ -98,6 +98,20 @@ def test_the_nodes_offer_every_type_of_event() -> None:
     assert sorted(offered) == sorted(str(each) for each in EventType)
 
 
+def test_the_readme_lists_every_operation_and_no_other() -> None:
+    offered = {
+        name
+        for resource in (PACKAGE / "nodes/Mailover/resources").glob("*.ts")
+        for name in re.findall(r"name: '([^']+)',\n\s+value: '[^']+',\n\s+action:", resource.read_text("utf-8"))
+    }
+    readme = (PACKAGE / "README.md").read_text(encoding="utf-8")
+    table = re.search(r"\| Resource \| Operations \|\n.*?\n((?:\|.*\n)+)", readme)
+    assert table is not None
+    rows = [row.split("|")[2] for row in table[1].splitlines()]
+    listed = {re.sub(r" \((?!Force).*", "", each).strip() for row in rows for each in row.split("·")}
+    assert listed == offered
+
+
 def test_the_package_is_what_n8n_asks_of_a_community_package() -> None:
     package = json.loads((PACKAGE / "package.json").read_text(encoding="utf-8"))
     assert "n8n-community-node-package" in package["keywords"]

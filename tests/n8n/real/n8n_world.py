@@ -130,6 +130,7 @@ def _as_configured(stream: Mapping[str, Any]) -> bool:
 def document(providers: Mapping[str, Provider], ca_file: str) -> dict[str, Any]:
     """mailover's config: the defaults in a hurry."""
     return {
+        "limits": {"changes_per_minute": 0, "reports_per_minute": 0},  # tests and n8n ask by one token
         "tokens": {"n8n": {"token": TOKEN, "scopes": ["read", "report", "operate", "send"]}},
         "providers": {
             name: {
@@ -143,7 +144,7 @@ def document(providers: Mapping[str, Provider], ca_file: str) -> dict[str, Any]:
             for name, each in providers.items()
         },
         "streams": {
-            "transactional": {"providers": ["postmark", "sendgrid"], "default": True},
+            "transactional": {"providers": ["postmark", "sendgrid"], "default": True, "when_exhausted": "hold"},
             "marketing": {
                 "providers": ["postmark", "sendgrid"],
                 "mode": "balance",
@@ -154,7 +155,7 @@ def document(providers: Mapping[str, Provider], ca_file: str) -> dict[str, Any]:
         "relay": {"listen": f"127.0.0.1:{free_port()}"},
         "dns": {"domains": ["example.com"]},
         "resolver": {"nameservers": ["127.0.0.1:9"]},
-        "probes": QUICK,
+        "probes": {**QUICK, "deadline": "5s", "slow": "3s"},  # n8n can take the machine for a second
         "breaker": HURRY,
     }
 

@@ -86,7 +86,10 @@ def test_when_nobody_takes_it_the_caller_is_told(mended: World) -> None:
         for name in ("postmark", "sendgrid"):
             mended.providers[name].behave(Behaviour.SUSPENDED)
         told = mended.post_to("send-mail", MAIL)
-        assert (told.status_code, told.json()["sent"]) == (503, False)
+        assert (told.status_code, told.json()) == (503, {"sent": False, "because": "no provider took it"})
+        until(lambda: mended.flag()["sending"] is False, "the hold")
+        told = mended.post_to("send-mail", MAIL)
+        assert (told.status_code, told.json()) == (503, {"sent": False, "because": mended.flag()["because"]})
 
 
 def test_a_bad_address_is_tried_by_nobody_else_and_blames_nobody(mended: World) -> None:
