@@ -102,6 +102,6 @@ def _words(answer: requests.Response) -> str:
         f"{each.get('parameter') or each.get('pointer', '')}: {each.get('detail', '')}"
         for each in told.get("errors") or ()
     ]
-    cure = "; give a token by $MAILOVER_TOKEN" if answer.status_code == requests.codes.unauthorized else ""
-    head = str(told.get("detail") or told.get("title") or answer.status_code)
-    return (f"{head.rstrip('.')}: {'; '.join(details)}" if details else head) + cure
+    cure = "; give one by $MAILOVER_TOKEN" if answer.status_code == requests.codes.unauthorized else ""
+    head = str(told.get("detail") or told.get("title") or answer.status_code).rstrip(".")
+    return (f"{head}: {'; '.join(details)}" if details else head) + cure
