@@ -149,7 +149,7 @@ def resume(session: Session, stream: str) -> None:
 @pass_session
 @guarded
 def erase(session: Session, address: str, yes: bool) -> None:
-    """Forget the person with this ADDRESS: what waits for them is dropped, and no record names them any more."""
+    """Forget the person with this ADDRESS. What waits for them is dropped, and no record names them any more."""
     if not yes:
         click.confirm(f"Forget {address} for good?", abort=True)
     told = session.api.send("DELETE", f"/recipients/{quote(address, safe='@')}")
