@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import secrets
 import signal
 import threading
@@ -18,6 +17,7 @@ from mailover.alerts.hooks_pool import HookPool
 from mailover.alerts.posting import Poster
 from mailover.clock import Clock, SystemClock
 from mailover.config import Settings
+from mailover.config.listening import not_listening
 from mailover.config.mapping import feedback, policy, retention
 from mailover.config.outlets import Scope
 from mailover.core.decide import Decision
@@ -155,7 +155,7 @@ class House:
             self.agent = self._agent(self._settings)
             self.agent.start()
             if isinstance(error, OSError):
-                raise _sink_refused(error) from error
+                raise _sink_refused(settings, error) from error
             raise
         self._settings = settings
         self._gate.use(_tokens(settings))
@@ -215,7 +215,7 @@ class House:
         try:
             self.agent.start()
         except OSError as error:
-            raise _sink_refused(error) from error
+            raise _sink_refused(self._settings, error) from error
         if self._dead_man is not None:
             self._dead_man.start()
         self.service.start()
@@ -291,8 +291,7 @@ def assemble(settings: Settings, *, clock: Clock | None = None) -> House:
         return House(settings, clock or SystemClock(known.decided_at if known is not None else None), store)
     except OSError as error:
         store.close()
-        why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        raise ConfigError([f"server.listen: {settings.server.listen} cannot be used: {why}"]) from error
+        raise not_listening("server.listen", settings.server.listen, error) from error
     except BaseException:
         store.close()
         raise
@@ -303,8 +302,9 @@ def _seal(settings: Settings) -> Seal:
     return Seal(settings.relay.encryption_key if settings.relay is not None else ())
 
 
-def _sink_refused(error: OSError) -> ConfigError:
-    return ConfigError([f"round_trip.smtp.listen: cannot be used: {error.strerror or error}"])
+def _sink_refused(settings: Settings, error: OSError) -> ConfigError:
+    sink = settings.round_trip.smtp if settings.round_trip is not None else None
+    return not_listening("round_trip.smtp.listen", sink.listen if sink is not None else "it", error)
 
 
 def _tokens(settings: Settings) -> list[Token]:

@@ -4,7 +4,7 @@ It stands alone on any WSGI server; `edge` only takes the hot routes from it. No
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import cast
 
@@ -232,10 +232,15 @@ def _counted(response: Response) -> Response:
 
 
 def _invalid(error: ValidationError) -> Response:
-    """Every complaint of a schema, without the values it complains of."""
+    """Every complaint of a schema, without the values it complains of; a call without a body is wrong in its query."""
     told = error.errors(include_url=False, include_context=False, include_input=False)
-    complaints = [{"pointer": "".join(f"/{part}" for part in each["loc"]), "detail": each["msg"]} for each in told]
-    return send(problem(422, "The request is not valid.", errors=complaints))
+    asks = request.method == "GET"
+    complaints = [{**_place(each["loc"], in_query=asks), "detail": each["msg"]} for each in told]
+    return send(problem(422, "The query is not valid." if asks else "The request is not valid.", errors=complaints))
+
+
+def _place(path: Sequence[int | str], *, in_query: bool) -> dict[str, str]:
+    return {"parameter": str(path[0])} if in_query and path else {"pointer": "".join(f"/{part}" for part in path)}
 
 
 def _tell_errors(app: Application) -> None:

@@ -49,7 +49,8 @@ def list_messages(query: MessageQuery) -> dict[str, object]:
         recipient=query.recipient,
         newest_first=query.newest,
     )
-    return {"items": [_body(mail) for mail in page.items], "next": page.next}
+    paused = _paused()
+    return {"items": [_body(mail, paused) for mail in page.items], "next": page.next}
 
 
 @blueprint.get("/messages/<message>", responses={200: MessageBody})
@@ -107,11 +108,17 @@ def _told(message: str) -> dict[str, object]:
     mail = parts().store.mail.mail(message)
     if mail is None:
         raise NotFoundError("no message has this id")
-    return _body(mail)
+    return _body(mail, _paused())
 
 
-def _body(mail: Mail) -> dict[str, object]:
+def _paused() -> set[str]:
+    """The streams of which nothing is sent at present, by order."""
+    return {name for name, depth in parts().store.mail.depths().items() if depth.paused}
+
+
+def _body(mail: Mail, paused: set[str]) -> dict[str, object]:
     waits = bool(mail.pending)
+    because = f"{mail.stream} is paused" if mail.stream in paused else mail.because
     return {
         "id": mail.id,
         "stream": mail.stream,
@@ -124,7 +131,7 @@ def _body(mail: Mail) -> dict[str, object]:
         "deadline": instant(mail.deadline_at),
         "attempts": mail.attempts,
         "next_try": instant(mail.due_at) if waits else None,
-        "because": (mail.because or None) if waits else None,
+        "because": (because or None) if waits else None,
         "handovers": mail.handovers,
         "recipients": [_copy(each) for each in mail.recipients],
     }

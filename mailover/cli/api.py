@@ -98,6 +98,10 @@ def _words(answer: requests.Response) -> str:
         told = answer.json()
     except ValueError:
         return f"the agent answered {answer.status_code}"
-    details = [str(each.get("detail", "")) for each in told.get("errors") or ()]
-    cure = "; give a token by $MAILOVER_TOKEN" if answer.status_code == requests.codes.unauthorized else ""
-    return "; ".join([str(told.get("detail") or told.get("title") or answer.status_code), *details]) + cure
+    details = [
+        f"{each.get('parameter') or each.get('pointer', '')}: {each.get('detail', '')}"
+        for each in told.get("errors") or ()
+    ]
+    cure = "; give one by $MAILOVER_TOKEN" if answer.status_code == requests.codes.unauthorized else ""
+    head = str(told.get("detail") or told.get("title") or answer.status_code).rstrip(".")
+    return (f"{head}: {'; '.join(details)}" if details else head) + cure

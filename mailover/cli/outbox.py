@@ -84,7 +84,7 @@ def show(session: Session, message: str, json_: bool) -> None:
 def retry(session: Session, messages: tuple[str, ...], state: str | None, stream: str | None) -> None:
     """Try MESSAGEs now, ambiguous ones for the second time. Or all that --state and --stream choose."""
     ids = _chosen(session.api, messages, state, stream)
-    _each(ids, lambda each: session.api.send("POST", f"/messages/{each}/retry"), "are tried again")
+    _each(ids, lambda each: session.api.send("POST", f"/messages/{each}/retry"), "tried again")
 
 
 @outbox.command()
@@ -98,8 +98,8 @@ def drop(session: Session, messages: tuple[str, ...], state: str | None, stream:
     """Send MESSAGEs to nobody any more and delete their content. Or all that --state and --stream choose."""
     ids = _chosen(session.api, messages, state, stream)
     if ids and not yes:
-        click.confirm(f"Drop {len(ids)} messages for good?", abort=True)
-    _each(ids, lambda each: session.api.send("DELETE", f"/messages/{each}"), "are dropped")
+        click.confirm(f"Drop {_messages(len(ids))} for good?", abort=True)
+    _each(ids, lambda each: session.api.send("DELETE", f"/messages/{each}"), "dropped")
 
 
 @outbox.command()
@@ -120,7 +120,7 @@ def export(session: Session, messages: tuple[str, ...], state: str | None, strea
         file.touch(mode=0o600)
         file.write_bytes(content)
 
-    _each(ids, write, f"are in {folder}")
+    _each(ids, write, f"written to {folder}")
 
 
 @outbox.command()
@@ -130,7 +130,7 @@ def export(session: Session, messages: tuple[str, ...], state: str | None, strea
 def pause(session: Session, stream: str) -> None:
     """Accept the mail of STREAM and send none of it. It is kept until the pause ends."""
     told = session.api.send("PUT", f"/outbox/{stream}/pause")
-    click.echo(f"{stream} is paused, {told['queued']} messages wait")
+    click.echo(f"{stream} is paused, {_messages(told['queued'])} waiting")
 
 
 @outbox.command()
@@ -140,7 +140,7 @@ def pause(session: Session, stream: str) -> None:
 def resume(session: Session, stream: str) -> None:
     """End the pause of STREAM; what waits is sent."""
     told = session.api.send("DELETE", f"/outbox/{stream}/pause")
-    click.echo(f"{stream} goes on, {told['queued']} messages are on their way")
+    click.echo(f"{stream} goes on, {_messages(told['queued'])} on the way")
 
 
 @outbox.command()
@@ -149,11 +149,11 @@ def resume(session: Session, stream: str) -> None:
 @pass_session
 @guarded
 def erase(session: Session, address: str, yes: bool) -> None:
-    """Forget the person with this ADDRESS: what waits for them is dropped, and no record names them any more."""
+    """Forget the person with this ADDRESS. What waits for them is dropped, and no record names them any more."""
     if not yes:
         click.confirm(f"Forget {address} for good?", abort=True)
     told = session.api.send("DELETE", f"/recipients/{quote(address, safe='@')}")
-    click.echo(f"{told['messages']} messages named {told['address']}, and do no more")
+    click.echo(f"{told['address']} is forgotten, {_messages(told['messages'])} changed")
 
 
 def _chosen(api: Api, messages: tuple[str, ...], state: str | None, stream: str | None) -> list[str]:
@@ -176,9 +176,13 @@ def _each(ids: list[str], act: Callable[[str], object], done: str) -> None:
                 if len(ids) == 1:
                     raise
                 refused.append(f"{each}: {error}")
-    click.echo(f"{len(ids) - len(refused)} messages {done}")
+    click.echo(f"{_messages(len(ids) - len(refused))} {done}")
     if refused:
-        fail(f"{len(refused)} messages were passed over:", *refused, code=UNHEALTHY)
+        fail(f"{_messages(len(refused))} passed over:", *refused, code=UNHEALTHY)
+
+
+def _messages(count: int) -> str:
+    return f"{count} message{'' if count == 1 else 's'}"
 
 
 def _depths(depths: list[dict[str, Any]]) -> Table:

@@ -46,7 +46,7 @@ def starter_config(choices: list[Choice], sender: str) -> str:
 # mailover's config. Every other key, with its default and its reason, is in config.example.toml.
 
 [server]
-listen = "127.0.0.1:8587"  # on another address tokens are required: mailover token create
+listen = "127.0.0.1:8587"  # on another address a table such as [tokens.app] is required
 
 [storage]
 url = "sqlite:///mailover.db"

@@ -44,8 +44,8 @@ class Screen:
         url = self._scene.url
         if self._scene.moved:
             self.say("The usual port 8587 is taken, so the API listens on another one.")
-        self.say(f"API        {url}")
-        self.say(f"The flag   curl -s {url}/v1/active-provider     (every call in a browser: {url}/docs)")
+        self.say(f"API        {url} (all of it in a browser: {url}/docs)")
+        self.say(f"The flag   curl -s {url}/v1/active-provider")
         for name, provider in self._scene.providers.items():
             self.say(f"{name:<10} smtp://{provider.host}:{provider.port} (STARTTLS and AUTH, a fake on this machine)")
         relay = self._scene.simple

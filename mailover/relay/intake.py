@@ -6,7 +6,6 @@ What is said is `smtp.server`'s business, what becomes of a message the door's (
 import asyncio
 import contextlib
 import logging
-import os
 import socket
 import ssl
 import time
@@ -14,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mailover.config.listening import not_listening
 from mailover.core.mail import Submission
 from mailover.errors import ConfigError
 from mailover.relay.intake_limits import Crowd, Guesses, Limits, Room
@@ -227,5 +227,4 @@ def _listening(listener: Listener) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        why = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-        raise ConfigError([f"{listener.key}: {listener.address} cannot be used: {why}"]) from error
+        raise not_listening(listener.key, listener.address, error) from error

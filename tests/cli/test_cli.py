@@ -265,3 +265,9 @@ def test_run_with_a_bad_config_starts_nothing(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "the config is refused:" in result.output
     assert not (tmp_path / "never.db").exists()
+
+
+def test_what_the_agent_refuses_is_told_with_the_part_that_is_wrong(house: House) -> None:
+    result = ask(house, "events", "--type", "nonsense")
+    assert result.exit_code == 2
+    assert result.output.startswith("mailover: The query is not valid: type: Input should be ")

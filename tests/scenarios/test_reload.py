@@ -84,7 +84,7 @@ def test_a_mailbox_port_that_is_taken_keeps_the_old_config_running(
 ) -> None:
     taken = providers["first"].port
     trip = {"to": "probe@example.com", "mailbox": "smtp", "smtp": {"listen": f"127.0.0.1:{taken}"}}
-    with pytest.raises(ConfigError, match=r"round_trip.smtp.listen: cannot be used"):
+    with pytest.raises(ConfigError, match=r"round_trip.smtp.listen: .* cannot be used"):
         house.reload(configs.naming("third", round_trip=trip))
     assert order(house) == ["first", "second"]
     assert house.agent.check("second", ["port"])[0].ok  # type: ignore[list-item]

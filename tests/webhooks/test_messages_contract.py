@@ -174,6 +174,16 @@ def test_a_stream_is_paused_and_goes_on(api: Api, relay: KeepingRelay) -> None:
     assert api.operate("PUT", "/v1/outbox/nonsense/pause", {}).status_code == 404
 
 
+def test_a_message_of_a_paused_stream_says_why_it_waits(api: Api, relay: KeepingRelay) -> None:
+    message = send(api).json()["id"]
+    api.operate("PUT", "/v1/outbox/transactional/pause", {})
+    assert api.get(f"/v1/messages/{message}", scope="operate").json()["because"] == "transactional is paused"
+    listed = api.get("/v1/messages", scope="operate").json()["items"]
+    assert [each["because"] for each in listed] == ["transactional is paused"]
+    relay.settle(message, Fate.DELIVERED)
+    assert api.get(f"/v1/messages/{message}", scope="operate").json()["because"] is None
+
+
 def test_addresses_are_suppressed_and_let_go(api: Api, relay: KeepingRelay) -> None:
     told = api.operate("POST", "/v1/suppressions", {"address": "Ann@Example.net", "text": "asked by phone"}).json()
     assert (told["address"], told["reason"], told["text"]) == ("ann@example.net", "operator", "asked by phone")

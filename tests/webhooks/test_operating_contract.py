@@ -24,6 +24,12 @@ def report(api: Api, *reports: dict[str, object]) -> requests.Response:
 # -- streams ----------------------------------------------------------------------------------------------------------
 
 
+def test_a_query_that_does_not_fit_names_its_parameter(api: Api) -> None:
+    answer = api.get("/v1/events?limit=0")
+    assert answer.status_code == 422
+    assert [each["parameter"] for each in answer.json()["errors"]] == ["limit"]
+
+
 def test_a_pin_moves_the_flag_and_its_end_lets_it_go(api: Api) -> None:
     pinned = api.operate("PUT", f"{STREAM}/pin", json={"provider": "ses", "minutes": 30, "reason": "a sale"}).json()
     assert pinned["flag"]["provider"] == "ses"

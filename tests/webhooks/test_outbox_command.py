@@ -76,8 +76,8 @@ def test_dead_letters_are_tried_again_one_by_one_or_all(url: str, relay: Keeping
     messages = [keep(relay, to=f"n{n}@example.net") for n in range(3)]
     for each in messages:
         relay.settle(each, Fate.FAILED, "mailbox disabled")
-    assert run(url, "outbox", "retry", messages[0]).output == "1 messages are tried again\n"
-    assert run(url, "outbox", "retry", "--state", "failed").output == "2 messages are tried again\n"
+    assert run(url, "outbox", "retry", messages[0]).output == "1 message tried again\n"
+    assert run(url, "outbox", "retry", "--state", "failed").output == "2 messages tried again\n"
     assert run(url, "outbox", "retry").exit_code == 2
     assert run(url, "outbox", "retry", messages[0], "--state", "failed").exit_code == 2
 
@@ -86,7 +86,7 @@ def test_dropping_asks_first(url: str, house: House, relay: KeepingRelay) -> Non
     message = keep(relay)
     assert run(url, "outbox", "drop", message, input="n\n").exit_code == 1
     assert house.store.mail.content(message) is not None
-    assert run(url, "outbox", "drop", message, "--yes").output == "1 messages are dropped\n"
+    assert run(url, "outbox", "drop", message, "--yes").output == "1 message dropped\n"
     assert house.store.mail.content(message) is None
 
 
@@ -104,7 +104,7 @@ def test_one_message_that_cannot_be_exported_stops_no_other(url: str, relay: Kee
     gone, *others = [keep(relay, to=f"n{n}@example.net") for n in range(3)]
     relay.settle(gone, Fate.DELIVERED)
     result = run(url, "outbox", "export", gone, *others, "--to", str(tmp_path))
-    assert (result.exit_code, result.stdout) == (1, f"2 messages are in {tmp_path}\n")
+    assert (result.exit_code, result.stdout) == (1, f"2 messages written to {tmp_path}\n")
     assert f"{gone}: the content of this message is not kept any more" in result.stderr
     assert sorted(file.stem for file in tmp_path.glob("*.eml")) == sorted(others)
 
@@ -115,14 +115,14 @@ def test_more_messages_than_may_be_changed_at_once_take_a_little_longer(tmp_path
         relay = KeepingRelay(house)
         for number in range(11):
             relay.settle(keep(relay, to=f"n{number}@example.net"), Fate.FAILED, "mailbox disabled")
-        assert run(url, "outbox", "retry", "--state", "failed").output == "11 messages are tried again\n"
+        assert run(url, "outbox", "retry", "--state", "failed").output == "11 messages tried again\n"
 
 
 def test_a_person_is_forgotten_after_asking(url: str, house: House, relay: KeepingRelay) -> None:
     keep(relay, to="a+b@example.net")
     assert run(url, "outbox", "erase", "a+b@example.net", input="n\n").exit_code == 1
     erased = run(url, "outbox", "erase", "a+b@example.net", "--yes")
-    assert erased.output == "1 messages named a+b@example.net, and do no more\n"
+    assert erased.output == "a+b@example.net is forgotten, 1 message changed\n"
     assert house.store.mail.mails().items == ()
 
 
@@ -145,9 +145,9 @@ def test_suppressions_are_listed_added_and_removed(url: str, house: House) -> No
 
 def test_a_stream_is_paused_and_resumed(url: str, relay: KeepingRelay) -> None:
     keep(relay, "marketing")
-    assert run(url, "outbox", "pause", "marketing").output == "marketing is paused, 1 messages wait\n"
+    assert run(url, "outbox", "pause", "marketing").output == "marketing is paused, 1 message waiting\n"
     assert "paused" in run(url, "outbox", "list").output
-    assert run(url, "outbox", "resume", "marketing").output == "marketing goes on, 1 messages are on their way\n"
+    assert run(url, "outbox", "resume", "marketing").output == "marketing goes on, 1 message on the way\n"
 
 
 def test_a_test_message_is_watched_until_a_provider_takes_it(url: str, house: House, relay: KeepingRelay) -> None:

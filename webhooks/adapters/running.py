@@ -3,7 +3,6 @@
 The adapters of the HTTP API need no starting: their paths ask the config.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +10,7 @@ from typing import Protocol
 
 from mailover.config.adapters import AdaptersSettings
 from mailover.config.fields import Address, Table
+from mailover.config.listening import not_listening
 from mailover.errors import ConfigError
 from mailover.service import Service, Snapshot
 from webhooks.adapters import exim, haproxy, socketmap
@@ -88,8 +88,7 @@ def _started(planned: Planned) -> Adapter:
     try:
         adapter.start()
     except OSError as error:
-        why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        raise ConfigError([f"adapters.{planned.name}.listen: {planned.listen} cannot be used: {why}"]) from error
+        raise not_listening(f"adapters.{planned.name}.listen", planned.listen, error) from error
     return adapter
 
 
