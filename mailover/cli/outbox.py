@@ -218,9 +218,9 @@ def _copy(message: dict[str, Any], copy: dict[str, Any]) -> str:
     if copy["state"] == "delivered":
         return f"{told}, taken by {copy['provider']}"
     failure = copy["failure"]
-    said = f" ({copy['provider']}: {failure['text']})" if failure else ""
-    why = f": {message['because']}" if copy["state"] == "queued" and message["because"] else ""
-    return f"{told}{why}{said}"
+    if copy["state"] == "queued" and message["because"]:
+        return f"{told}: {message['because']}"
+    return f"{told} ({copy['provider']}: {failure['text']})" if failure else told
 
 
 def _story(message: dict[str, Any]) -> list[Text]:

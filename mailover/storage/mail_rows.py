@@ -243,6 +243,7 @@ class MailRows:
                 step = partial(mail_forgetting.erase, address=address, found_by=found_by, after=after)
                 after, some = self._write(step)
                 erased += some
+        self._database.empty_log()
         return erased
 
     # -- keeping house --------------------------------------------------------------------------------------------
@@ -258,8 +259,11 @@ class MailRows:
         self._write(lambda connection: _use(connection, {day: counts}))
 
     def tidy(self, now: datetime, keep: Mapping[str, timedelta], usual: timedelta) -> bool:
-        """One step of forgetting."""
-        return self._write(lambda connection: mail_forgetting.tidy(connection, now, keep, usual))
+        """One step of forgetting; after the last one nothing of it is left in the file's log."""
+        more = self._write(lambda connection: mail_forgetting.tidy(connection, now, keep, usual))
+        if not more:
+            self._database.empty_log()
+        return more
 
     def _write(self, act: Callable[[sa.Connection], _T], *, into_reserve: bool = True) -> _T:
         """In one transaction; on a full disk with the room that is kept for this, unless new mail would take it."""

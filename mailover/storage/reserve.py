@@ -43,13 +43,11 @@ class Reserve:
         free = found.f_bavail * found.f_frsize
         if free < 2 * self._size:
             raise StorageFullError(f"no new mail is kept: only {free >> 20} MiB are free beside the store")
-        file = os.open(self._file, os.O_CREAT | os.O_WRONLY, 0o600)
         try:
-            os.posix_fallocate(file, 0, self._size)
+            with os.fdopen(os.open(self._file, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as file:
+                os.posix_fallocate(file.fileno(), 0, self._size)
         except OSError as error:
-            self._file.unlink()
+            self._file.unlink(missing_ok=True)
             raise StorageFullError(
                 f"no new mail is kept: no room can be set aside beside the store: {error}"
             ) from error
-        finally:
-            os.close(file)

@@ -162,6 +162,27 @@ def test_nothing_of_a_text_or_an_erased_address_is_left_in_the_file(sqlite_url: 
     assert b"user2@example.net" in left
 
 
+def test_nothing_of_a_text_stays_in_the_write_ahead_log_of_a_running_relay(sqlite_url: str, tmp_path: Path) -> None:
+    store = open_store(sqlite_url)
+    log = tmp_path / "mailover.db-wal"
+    mine = mail(1, "me@example.net")
+    put(store, mine, mail(2))
+    settle(store, fared(mine, Fate.DELIVERED), fared(mail(2), Fate.DELIVERED))
+    assert content_of(2) in log.read_bytes()
+    with store._database.reading() as reader:
+        reader.execute(sa.select(mails)).all()
+        assert not store.mail.tidy(at(200), KEEP, USUAL)
+        assert store.mail.depths()["transactional"].queued == 0
+    assert not store.mail.tidy(at(200), KEEP, USUAL)
+    assert log.read_bytes() == b""
+    store.mail.erase("me@example.net")
+    assert log.read_bytes() == b""
+    assert b"me@example.net" not in (tmp_path / "mailover.db").read_bytes()
+    queue(store, mail(3))
+    assert ids(lease(store)) == ["msg_000003"]
+    store.close()
+
+
 def test_no_log_has_a_text_or_an_address(store: SqlStore, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     queue(store, mail(1, "me@example.net"), mail(2, "me@example.net"))
