@@ -28,6 +28,7 @@ _BATCH = 2000
 _NOTE = "rolled_up_until"
 
 _FOR_NOBODY = sa.and_(
+    outbox.c.state == "pending",
     outbox.c.endpoint.startswith("webhook/sub_", autoescape=True),
     outbox.c.endpoint.not_in(sa.select(sa.literal("webhook/").concat(subscriptions.c.id))),
 )
