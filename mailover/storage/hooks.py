@@ -118,7 +118,7 @@ class HookStore(Protocol):
         """Lease the oldest pending row of each of these endpoints, if it is due."""
 
     def settle(self, settlements: Sequence[Settlement]) -> None:
-        """Write down what became of attempts, all of it or nothing."""
+        """Write down what became of attempts, all of it or nothing; for every endpoint of the outbox."""
 
     def release(self, seqs: Sequence[int]) -> None:
         """Give leased rows back untried."""

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from samples import NOON, at, event, first_fleet, incident, next_fleet, probed, reported
+from samples import NOON, at, event, first_fleet, incident, next_fleet, probed, reported, settle
 
 from mailover.core.events import Event
 from mailover.core.fleet import Incident
@@ -105,7 +105,7 @@ def test_old_rows_are_forgotten_but_not_what_is_still_under_way(store: Store) ->
     write(store, event(2), to="slack", incidents=(incident(2),))
     write(store, event(3), to="hook")
     (done,) = store.outbox_due("hook", now=at(10), limit=1, lease=HOUR)
-    store.delivered(done.seq)
+    settle(store, done)
     tidied(store, NOON + 8 * DAY)
     assert store.observations().items == (probed("ses", 6 * 86400),)
     assert store.events().items == (event(1), event(2), event(3))
