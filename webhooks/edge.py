@@ -5,6 +5,7 @@ The same answers as the Flask application gives alone. Bodies are read whole her
 
 import asyncio
 import random
+import re
 from typing import Any, cast
 from urllib.parse import parse_qs
 
@@ -49,10 +50,13 @@ from webhooks.parts import EXTENSION, Parts
 _FLAG = "/v1/active-provider"
 _EVENTS = "/v1/events"
 _WORKERS = 16
-_SLOW = {"/check": 32, "/v1/messages": 16}
-"""By the end of the path: what may take a minute (probes; mail, while the store hangs) has threads of its own.
-
-A workflow that tests twenty providers at once must not keep reports and operators waiting.
+_SLOW = {
+    re.compile(r"/v1/(providers/[^/]+|dns)/check"): 32,
+    re.compile(r"/v1/messages"): 16,
+    re.compile(r"/v1/feedback/[^/]+"): 8,
+}
+"""What may take long has threads of its own, so many: probes a minute; mail, while the store hangs; feedback that comes
+with a signature whose certificate has to be fetched. Reports and operators wait for none of them.
 """
 
 
@@ -63,7 +67,7 @@ class Edge:
         """`app` answers everything that is not hot."""
         self.parts: Parts = app.extensions[EXTENSION]
         self._flask: Any = WSGIMiddleware(cast(Any, app), workers=_WORKERS)
-        self._slow: dict[str, Any] = {e: WSGIMiddleware(cast(Any, app), workers=many) for e, many in _SLOW.items()}
+        self._slow = {path: WSGIMiddleware(cast(Any, app), workers=many) for path, many in _SLOW.items()}
         self._parked: dict[asyncio.Timeout, Wait] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._event_ears = Ears(self.parts.feed, self.parts.room)
@@ -212,7 +216,7 @@ class Edge:
         kept = [(n, v) for n, v in scope["headers"] if n not in {b"content-length", b"transfer-encoding"}]
         whole = {**scope, "headers": [*kept, (b"content-length", str(len(body)).encode())]}
         scope[FLASK] = True
-        flask = next((each for end, each in self._slow.items() if scope["path"].endswith(end)), self._flask)
+        flask: Any = next((each for path, each in self._slow.items() if path.fullmatch(scope["path"])), self._flask)
         await flask(whole, _replay(body), send)
 
 

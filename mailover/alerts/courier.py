@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from mailover.alerts.transport import Count, DeliveryError, Outcome, Transport, uncounted
 from mailover.clock import Clock
 from mailover.errors import StorageError
+from mailover.storage.hooks import Settlement
 from mailover.storage.store import Delivery, Store
 
 _log = logging.getLogger("mailover.alerts")
@@ -50,7 +51,7 @@ class Courier:
         self._dice = dice
         self._count = count
         self._free_at: datetime | None = None
-        self._unsettled: Callable[[], None] | None = None
+        self._unsettled: Settlement | None = None
         self._store_failed = False
 
     def step(self) -> timedelta:
@@ -86,10 +87,10 @@ class Courier:
     def _settle(self) -> None:
         """Write down what became of the last attempt before anything else: a failing store must not double it."""
         if self._unsettled is not None:
-            self._unsettled()
+            self._store.hooks.settle([self._unsettled])
             self._unsettled = None
 
-    def _attempt(self, delivery: Delivery) -> Callable[[], None]:
+    def _attempt(self, delivery: Delivery) -> Settlement:
         """Deliver; what is to be written down about it."""
         try:
             self._transport(delivery.event)
@@ -102,21 +103,26 @@ class Courier:
         if delivery.attempts:
             _log.info("%s: %s delivered after %d failures", self.endpoint, delivery.event.id, delivery.attempts)
         self._count(self.endpoint, Outcome.DELIVERED)
-        return lambda: self._store.delivered(delivery.seq)
+        return self._settled(delivery)
 
-    def _failed(self, delivery: Delivery, error: DeliveryError) -> Callable[[], None]:
+    def _failed(self, delivery: Delivery, error: DeliveryError) -> Settlement:
         now, tries = self._clock.now(), delivery.attempts + 1
         too_old = now - delivery.event.at > GIVE_UP_AFTER and tries >= FEWEST_TRIES
         if error.permanent or too_old:
             why = str(error) if error.permanent else f"given up after {tries} tries; the last said: {error}"
             _log.error("%s: %s is not delivered: %s", self.endpoint, delivery.event.id, why)
             self._count(self.endpoint, Outcome.GIVEN_UP)
-            return lambda: self._store.bury(delivery.seq, why)
+            return self._settled(delivery, error=why)
         self._count(self.endpoint, Outcome.FAILED)
         wait = wait_after(delivery.attempts, error.retry_after, self._dice())
         level = logging.WARNING if delivery.attempts == 0 else logging.DEBUG
         _log.log(level, "%s: %s again in %.0f s: %s", self.endpoint, delivery.event.id, wait.total_seconds(), error)
-        return lambda: self._store.postpone(delivery.seq, now + wait, str(error))
+        return self._settled(delivery, error=str(error), due_at=now + wait)
+
+    def _settled(self, delivery: Delivery, *, error: str | None = None, due_at: datetime | None = None) -> Settlement:
+        return Settlement(
+            seq=delivery.seq, endpoint=delivery.endpoint, at=self._clock.now(), error=error, due_at=due_at
+        )
 
 
 def wait_after(failures: int, asked: timedelta | None, die: float) -> timedelta:

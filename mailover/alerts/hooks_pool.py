@@ -77,7 +77,9 @@ class HookPool:
         self._store_failed = False
         self._lanes: tuple[ThreadPoolExecutor, ThreadPoolExecutor] | None = None
         self._thread = threading.Thread(target=self._run, name="mailover-webhooks", daemon=True)
-        roster.listen(self.wake)
+        self._wanted: queue.SimpleQueue[str] = queue.SimpleQueue()
+        """Receivers that rest no longer: somebody says that they are there again."""
+        roster.listen(self.hasten)
 
     def start(self) -> None:
         """Begin with what the outbox still holds."""
@@ -89,6 +91,11 @@ class HookPool:
 
     def wake(self) -> None:
         """Something was committed: look at once. Returns at once; safe in any thread."""
+        self._bell.set()
+
+    def hasten(self, endpoint: str) -> None:
+        """Somebody wants this receiver to be tried now, however often it failed. As `wake`."""
+        self._wanted.put(endpoint)
         self._bell.set()
 
     def stop(self, within: timedelta = timedelta(seconds=10)) -> None:
@@ -160,6 +167,8 @@ class HookPool:
 
     def _send(self) -> None:
         now, hooks, off = self._clock.now(), self._roster.hooks, self._roster.silenced
+        while not self._wanted.empty():
+            self._resting.pop(self._wanted.get(), None)
         self._resting = {name: until for name, until in self._resting.items() if until > now and name in hooks}
         idle = [name for name in hooks if name not in self._busy and name not in self._resting and name not in off]
         if not idle:

@@ -71,6 +71,7 @@ class HookRows:
     def unsilence(self, endpoint: str) -> bool:
         """Switch it on again."""
         with self._database.writing() as connection:
+            _hasten(connection, endpoint)
             return connection.execute(sa.delete(silenced).where(silenced.c.endpoint == endpoint)).rowcount == 1
 
     # -- deliveries -----------------------------------------------------------------------------------------------
@@ -118,6 +119,7 @@ class HookRows:
         with self._database.writing() as connection:
             logs.append_events(connection, [event])
             outbox.put(connection, event, (endpoint,))
+            _hasten(connection, endpoint)
 
     def replay(self, endpoint: str, event_id: str | None, now: datetime) -> int:
         """Let one event, or all that were given up, be sent anew."""
@@ -131,6 +133,7 @@ class HookRows:
             else sa.and_(mine, rows.c.event_id == event_id)
         )
         with self._database.writing() as connection:
+            _hasten(connection, endpoint)
             count = connection.execute(sa.update(rows).where(which).values(**anew)).rowcount
             if count == 0 and event_id is not None:
                 event = logs.one_event(connection, event_id)
@@ -217,6 +220,11 @@ def _forget(connection: sa.Connection, subscription_id: str, endpoint: str) -> b
         connection.execute(sa.delete(rows).where(rows.c.endpoint == endpoint))
         connection.execute(sa.delete(silenced).where(silenced.c.endpoint == endpoint))
     return gone
+
+
+def _hasten(connection: sa.Connection, endpoint: str) -> None:
+    mine = sa.and_(rows.c.endpoint == endpoint, rows.c.state == outbox.PENDING)
+    connection.execute(sa.update(rows).where(mine).values(due_at=None))
 
 
 def _waits(connection: sa.Connection, endpoint: str) -> bool:

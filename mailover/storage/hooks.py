@@ -112,13 +112,13 @@ class HookStore(Protocol):
         """Every endpoint that is switched off."""
 
     def unsilence(self, endpoint: str) -> bool:
-        """Switch it on again; whether it was off."""
+        """Switch it on again, with all that waits for it due now; whether it was off."""
 
     def due(self, endpoints: Collection[str], *, now: datetime, limit: int, lease: timedelta) -> tuple[Delivery, ...]:
         """Lease the oldest pending row of each of these endpoints, if it is due."""
 
     def settle(self, settlements: Sequence[Settlement]) -> None:
-        """Write down what became of attempts, all of it or nothing."""
+        """Write down what became of attempts, all of it or nothing; for every endpoint of the outbox."""
 
     def release(self, seqs: Sequence[int]) -> None:
         """Give leased rows back untried."""
@@ -127,10 +127,13 @@ class HookStore(Protocol):
         """The id of a later failover or fail-back of the same stream that waits for the same endpoint."""
 
     def enqueue(self, event: Event, endpoint: str) -> None:
-        """Record an event and send it to this endpoint alone."""
+        """Record an event and send it to this endpoint alone, with all that waits for it due now."""
 
     def replay(self, endpoint: str, event_id: str | None, now: datetime) -> int:
-        """Let one event, or all that were given up, be sent to this endpoint anew; how many wait for that now."""
+        """Let one event, or all that were given up, be sent to this endpoint anew; how many wait for that now.
+
+        Everything else that waits for it is due now, too.
+        """
 
     def sendings(self, endpoint: str, *, after: int | None = None, limit: int = 100) -> Page[Sending]:
         """An endpoint's delivery log, newest first."""

@@ -64,7 +64,7 @@ def lease_due(
         try:
             event = loads(Event, row.body)
         except StorageError as error:  # it would stop its endpoint for ever
-            bury(connection, row.seq, str(error))
+            settle(connection, row.seq, state=BURIED, attempts=row.attempts + 1, last_error=plain(str(error)))
             continue
         deliveries.append(
             Delivery(
@@ -110,21 +110,6 @@ def backlogs(connection: sa.Connection) -> tuple[Backlog, ...]:
     return tuple(
         Backlog(endpoint=name, pending=int(some), buried=int(lost), oldest_at=at) for name, some, lost, at in found
     )
-
-
-def deliver(connection: sa.Connection, seq: int) -> None:
-    """The endpoint has it."""
-    settle(connection, seq, state=DELIVERED, last_error=None)
-
-
-def postpone(connection: sa.Connection, seq: int, due_at: datetime, error: str) -> None:
-    """One failed attempt more."""
-    settle(connection, seq, due_at=due_at, attempts=outbox.c.attempts + 1, last_error=plain(error))
-
-
-def bury(connection: sa.Connection, seq: int, error: str) -> None:
-    """Given up, with the reason."""
-    settle(connection, seq, state=BURIED, attempts=outbox.c.attempts + 1, last_error=plain(error))
 
 
 def settle(connection: sa.Connection, seq: int, **values: object) -> None:

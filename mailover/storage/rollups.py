@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from mailover.core.scoring import step_of
 from mailover.storage.database import upsert
 from mailover.storage.store import Retention
-from mailover.storage.tables import events, hours, incidents, notes, observations, outbox
+from mailover.storage.tables import events, hours, incidents, notes, observations, outbox, subscriptions
 
 HOUR = timedelta(hours=1)
 REPORT = "report"
@@ -26,6 +26,13 @@ _ASTRAY = timedelta(days=1)
 _BATCH = 2000
 """Rows that one step forgets: it holds the writer's place for milliseconds, and a wrong clock cannot empty a log."""
 _NOTE = "rolled_up_until"
+
+_FOR_NOBODY = sa.and_(
+    outbox.c.state == "pending",
+    outbox.c.endpoint.startswith("webhook/sub_", autoescape=True),
+    outbox.c.endpoint.not_in(sa.select(sa.literal("webhook/").concat(subscriptions.c.id))),
+)
+"""Written for a subscription in the very moment in which it ended, or by another agent that had not yet heard of it."""
 
 
 @dataclass(slots=True)
@@ -99,7 +106,7 @@ def _roll_up(connection: sa.Connection, hour: datetime) -> None:
 
 
 def _forget(connection: sa.Connection, now: datetime, keep: Retention) -> bool:
-    """Old rows, a batch of each log. What is on its way to an endpoint stays, and so do open incidents."""
+    """Old rows, a batch of each log. What is on its way to an endpoint that exists stays, and so do open incidents."""
     pending = sa.select(outbox.c.event_id).where(outbox.c.state == "pending")
     history = now - keep.history
     logs = [
@@ -107,6 +114,7 @@ def _forget(connection: sa.Connection, now: datetime, keep: Retention) -> bool:
         (events, sa.and_(events.c.at < history, events.c.id.not_in(pending))),
         (incidents, incidents.c.closed_at < history),
     ]
+    connection.execute(sa.delete(outbox).where(_FOR_NOBODY))
     full = [_forget_batch(connection, table, old) for table, old in logs]
     connection.execute(sa.delete(hours).where(sa.or_(hours.c.hour < history, hours.c.hour > now + _ASTRAY)))
     return any(full)

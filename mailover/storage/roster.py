@@ -99,7 +99,7 @@ class Roster:
         self._static = tuple(static)
         self._reach = Reach(allow=allow)
         self._subscribed: tuple[Subscription, ...] = ()
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[Callable[[str], None]] = []
         self._lock = threading.Lock()
         self.hooks: Mapping[str, Hook] = {}
         """By endpoint; replaced as a whole."""
@@ -112,8 +112,8 @@ class Roster:
         self._static, self._reach = tuple(static), Reach(allow=allow)
         self.refresh()
 
-    def listen(self, listener: Callable[[], None]) -> None:
-        """Tell `listener` when there may be something to send; it must return at once."""
+    def listen(self, listener: Callable[[str], None]) -> None:
+        """Tell `listener` of an endpoint that somebody wants to be tried now; it must return at once."""
         self._listeners.append(listener)
 
     def refresh(self) -> None:
@@ -160,7 +160,7 @@ class Roster:
         wanted = Subscription(id=name, key=key, terms=terms, secret=secret or made, created_at=now)
         kept, new = self.store.subscribe(wanted, keep_old_until=now + ROTATION if secret is not None else None)
         self.store.unsilence(_PREFIX + kept.id)
-        self._changed()
+        self._changed(_PREFIX + kept.id)
         return _hook(kept, self._reach), new, made if new and secret is None else None
 
     def unsubscribe(self, name: str) -> None:
@@ -169,13 +169,13 @@ class Roster:
         if hook.static:
             raise RefusedError(f"{name} is in the config; take it out there")
         self.store.unsubscribe(name, hook.endpoint)
-        self._changed()
+        self._changed(hook.endpoint)
 
     def enable(self, name: str) -> Hook:
         """Switch a receiver on again."""
         hook = self.find(name)
         self.store.unsilence(hook.endpoint)
-        self._changed()
+        self._changed(hook.endpoint)
         return hook
 
     def send_test(self, name: str, by: str) -> Event:
@@ -191,7 +191,7 @@ class Roster:
             data={"webhook": name},
         )
         self.store.enqueue(event, hook.endpoint)
-        self._changed()
+        self._changed(hook.endpoint)
         return event
 
     def replay(self, name: str, event_id: str | None) -> int:
@@ -200,7 +200,7 @@ class Roster:
         count = self.store.replay(hook.endpoint, event_id, self._clock.now())
         if event_id is not None and count == 0:
             raise NotFoundError("no event has this id")
-        self._changed()
+        self._changed(hook.endpoint)
         return count
 
     def _sendable(self, name: str) -> Hook:
@@ -210,10 +210,10 @@ class Roster:
             raise RefusedError(f"{name} is switched off: {off.because}")
         return hook
 
-    def _changed(self) -> None:
+    def _changed(self, endpoint: str) -> None:
         self.refresh()
         for listener in self._listeners:
-            listener()
+            listener(endpoint)
 
     def _let_go(self) -> None:
         """Forget expired subscriptions that have nothing left to be told."""

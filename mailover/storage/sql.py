@@ -179,21 +179,6 @@ class SqlStore:
         with self._database.reading() as connection:
             return outbox.backlogs(connection)
 
-    def delivered(self, seq: int) -> None:
-        """Done."""
-        with self._database.writing() as connection:
-            outbox.deliver(connection, seq)
-
-    def postpone(self, seq: int, due_at: datetime, error: str) -> None:
-        """Later."""
-        with self._database.writing() as connection:
-            outbox.postpone(connection, seq, due_at, error)
-
-    def bury(self, seq: int, error: str) -> None:
-        """Never."""
-        with self._database.writing() as connection:
-            outbox.bury(connection, seq, error)
-
     # -- kept by name ---------------------------------------------------------------------------------------------
 
     def tokens(self) -> tuple[StoredToken, ...]:

@@ -220,15 +220,6 @@ class Store(Protocol):
     def backlogs(self) -> tuple[Backlog, ...]:
         """What every endpoint that ever had a row still waits for, by name."""
 
-    def delivered(self, seq: int) -> None:
-        """The row's endpoint has it."""
-
-    def postpone(self, seq: int, due_at: datetime, error: str) -> None:
-        """Count a failed attempt; the row is due again at `due_at`."""
-
-    def bury(self, seq: int, error: str) -> None:
-        """Never try again; the row stays, with its reason, until it is pruned."""
-
     def tokens(self) -> tuple[StoredToken, ...]:
         """Tokens made at run time, by name."""
 

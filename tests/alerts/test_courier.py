@@ -83,6 +83,21 @@ def test_a_request_to_be_left_alone_is_honoured_within_reason(
     assert waited <= (due - clock.now()).total_seconds() <= waited * 1.1
 
 
+def test_when_it_was_tried_last_is_on_record(store: SqlStore, clock: FakeClock, happen: Happen) -> None:
+    """As for hook commands, whose runs are asked for."""
+    happen(happening(1))
+    courier, told = steady(store, clock, Ear(DeliveryError("exit status 3"))), []
+    for _ in range(2):
+        courier.step()
+        (line,) = store.hooks.sendings("slack").items
+        told.append((line.state, line.attempts, line.tried_at))
+        clock.advance(5)
+    assert told == [
+        ("pending", 1, clock.now() - timedelta(seconds=10)),
+        ("delivered", 1, clock.now() - timedelta(seconds=5)),
+    ]
+
+
 def test_what_cannot_help_is_not_tried_again(
     store: SqlStore, clock: FakeClock, happen: Happen, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -163,10 +178,11 @@ class ForgetfulStore:
     def __getattr__(self, name: str) -> object:
         return getattr(self._store, name)
 
-    def delivered(self, seq: int) -> None:
+    @property
+    def hooks(self) -> object:
         if self.full:
             raise StorageError("database or disk is full")
-        self._store.delivered(seq)
+        return self._store.hooks
 
 
 def test_a_store_that_fails_for_a_while_doubles_nothing(

@@ -271,6 +271,19 @@ def test_a_defect_is_a_failure_like_any_other_and_tells_no_secret(
     assert "SECRET" not in caplog.text
 
 
+def test_an_operator_who_has_mended_a_receiver_need_not_wait_for_its_next_turn(
+    store: SqlStore, clock: FakeClock, happen: Happen
+) -> None:
+    roster, ear = Roster(store.hooks, clock, [hook()]), Ear(*[answered(500)] * 7)
+    pool = ByHand(roster, ear, clock)
+    happen(happening(1), to=("webhook/ticketing",))
+    pool.run(120)
+    assert (ear.tries, ear.heard) == (7, [])
+    test = roster.send_test("ticketing", "ann")
+    pool.run(5)
+    assert [event for _, event in ear.heard] == [happening(1).id, test.id]
+
+
 class Defective:
     """A store with a defect where it is asked for newer moves, for a while."""
 

@@ -3,7 +3,7 @@
 import sys
 from datetime import timedelta
 
-from samples import NOON, event, first_fleet, next_fleet
+from samples import NOON, event, first_fleet, next_fleet, settle
 
 from mailover.storage.sql import SqlStore, open_store
 
@@ -18,7 +18,7 @@ def tell(word: str, what: object) -> None:
 def deliver_one(store: SqlStore, version: int) -> None:
     """As a courier does it, at an instant when every lease of a predecessor has ended."""
     for due in store.outbox_due("slack", now=NOON + timedelta(seconds=10 * version), limit=1, lease=LEASE):
-        store.delivered(due.seq)
+        settle(store, due)
         tell("delivered", due.event.id)
 
 

@@ -8,6 +8,8 @@ from mailover.core.fleet import Fleet, Incident, found
 from mailover.core.observations import Depth, Failure, FailureKind, Observation, ProbeKind, Purpose, Stage
 from mailover.core.policy import Policy
 from mailover.core.providers import Provider, Stream
+from mailover.storage.hooks import Settlement
+from mailover.storage.store import Delivery, Store
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
@@ -91,3 +93,9 @@ def incident(number: int, *, closed: bool = False) -> Incident:
         streams=("transactional",),
         closed_at=at(number + 60) if closed else None,
     )
+
+
+def settle(store: Store, delivery: Delivery, *, error: str | None = None, due_at: datetime | None = None) -> None:
+    """What became of an attempt; delivered, unless told otherwise."""
+    attempt = Settlement(seq=delivery.seq, endpoint=delivery.endpoint, at=at(20), error=error, due_at=due_at)
+    store.hooks.settle([attempt])

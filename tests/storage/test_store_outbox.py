@@ -4,7 +4,7 @@ import threading
 
 import pytest
 import sqlalchemy as sa
-from samples import LEASE, NOON, at, event, first_fleet, next_fleet
+from samples import LEASE, NOON, at, event, first_fleet, next_fleet, settle
 
 from mailover.core.events import Event
 from mailover.storage.sql import SqlStore, open_store
@@ -36,7 +36,7 @@ def test_events_of_one_endpoint_go_one_after_the_other(store: Store) -> None:
     send(store, event(1), event(2))
     (first,) = due(store)
     assert due(store) == []
-    store.delivered(first.seq)
+    settle(store, first)
     (second,) = due(store)
     assert (first.event, second.event) == (event(1), event(2))
 
@@ -44,8 +44,8 @@ def test_events_of_one_endpoint_go_one_after_the_other(store: Store) -> None:
 def test_a_postponed_event_holds_back_those_behind_it_and_nobody_else(store: Store) -> None:
     send(store, event(1), event(2), to=("slack", "hook"))
     slack, hook = due(store)
-    store.postpone(slack.seq, at(60), "503\0 Service Unavailable")
-    store.delivered(hook.seq)
+    settle(store, slack, due_at=at(60), error="503\0 Service Unavailable")
+    settle(store, hook)
     assert [(d.endpoint, d.event) for d in due(store, 59)] == [("hook", event(2))]
     (again,) = due(store, 60, "slack")
     assert (again.event, again.attempts, again.last_error) == (event(1), 1, "503  Service Unavailable")
@@ -54,7 +54,7 @@ def test_a_postponed_event_holds_back_those_behind_it_and_nobody_else(store: Sto
 def test_a_buried_event_holds_back_nothing(store: Store) -> None:
     send(store, event(1), event(2))
     (first,) = due(store)
-    store.bury(first.seq, "404 no_service")
+    settle(store, first, error="404 no_service")
     assert [d.event for d in due(store)] == [event(2)]
 
 
@@ -70,8 +70,8 @@ def test_a_settled_event_stays_settled(store: Store) -> None:
     send(store, event(1))
     (first,) = due(store, 10)
     (again,) = due(store, 50)
-    store.delivered(again.seq)
-    store.postpone(first.seq, at(60), "the slow worker speaks too late")
+    settle(store, again)
+    settle(store, first, due_at=at(60), error="the slow worker speaks too late")
     assert due(store, 1000) == []
 
 
@@ -80,14 +80,14 @@ def test_the_outbox_says_when_there_is_something_to_do(store: Store) -> None:
     assert store.outbox_next_due("slack") == at(1)
     (first,) = due(store, 10)
     assert store.outbox_next_due("slack") == at(10) + LEASE
-    store.postpone(first.seq, at(20), "500")
+    settle(store, first, due_at=at(20), error="500")
     assert store.outbox_next_due("slack") == at(20)
 
 
 def test_an_instant_written_under_a_clock_far_ahead_delays_nothing(store: Store) -> None:
     send(store, event(1))
     (first,) = due(store)
-    store.postpone(first.seq, at(10 * 365 * 86400), "500")
+    settle(store, first, due_at=at(10 * 365 * 86400), error="500")
     assert len(due(store, 20)) == 1
 
 
@@ -112,7 +112,7 @@ def test_workers_share_the_endpoints_without_doing_anything_twice(store: Store, 
             idle = 0 if leased else idle + 1
             for delivery in leased:
                 done.append((delivery.endpoint, delivery.event.id))
-                own.delivered(delivery.seq)
+                settle(own, delivery)
 
     stores = [open_store(url) for _ in range(workers)]
     threads = [threading.Thread(target=work, args=(own,)) for own in stores]
@@ -129,8 +129,8 @@ def test_workers_share_the_endpoints_without_doing_anything_twice(store: Store, 
 def test_a_backlog_tells_what_waits_since_when_and_what_was_given_up(store: Store) -> None:
     send(store, event(1), event(2), event(3), to=("slack", "hook"))
     slack, hook = due(store)
-    store.bury(slack.seq, "gone")
-    store.delivered(hook.seq)
+    settle(store, slack, error="gone")
+    settle(store, hook)
     assert store.backlogs() == (
         Backlog(endpoint="hook", pending=2, buried=0, oldest_at=at(2)),
         Backlog(endpoint="slack", pending=2, buried=1, oldest_at=at(2)),
@@ -140,5 +140,5 @@ def test_a_backlog_tells_what_waits_since_when_and_what_was_given_up(store: Stor
 def test_a_backlog_that_is_worked_off_is_empty(store: Store) -> None:
     send(store, event(1))
     (only,) = due(store)
-    store.delivered(only.seq)
+    settle(store, only)
     assert store.backlogs() == (Backlog(endpoint="slack", pending=0, buried=0, oldest_at=None),)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
-from samples import NOON, at, event, first_fleet, incident, next_fleet, probed, reported
+from samples import NOON, at, event, first_fleet, incident, next_fleet, probed, reported, settle
 
 from mailover.core.events import Event
 from mailover.core.fleet import Incident
@@ -13,7 +13,9 @@ from mailover.core.observations import Observation
 from mailover.core.policy import Policy
 from mailover.core.providers import Provider, Stream
 from mailover.core.scoring import Sample
+from mailover.secrets import Secret
 from mailover.service import Service
+from mailover.storage.hooks import Subscription, Terms
 from mailover.storage.sql import SqlStore
 from mailover.storage.store import Retention, Store, Tally
 
@@ -103,7 +105,7 @@ def test_old_rows_are_forgotten_but_not_what_is_still_under_way(store: Store) ->
     write(store, event(2), to="slack", incidents=(incident(2),))
     write(store, event(3), to="hook")
     (done,) = store.outbox_due("hook", now=at(10), limit=1, lease=HOUR)
-    store.delivered(done.seq)
+    settle(store, done)
     tidied(store, NOON + 8 * DAY)
     assert store.observations().items == (probed("ses", 6 * 86400),)
     assert store.events().items == (event(1), event(2), event(3))
@@ -111,6 +113,17 @@ def test_old_rows_are_forgotten_but_not_what_is_still_under_way(store: Store) ->
     assert store.events().items == (event(2),)
     assert store.incidents().items == (incident(2),)
     assert store.tallies(NOON)["ses"].checks.tries == 1  # the sixth day is within 400
+
+
+def test_what_was_written_for_a_subscription_that_had_just_ended_is_forgotten(store: SqlStore) -> None:
+    wanted = Subscription(
+        id="sub_1", key="k", terms=Terms(url="https://a.example/"), secret=Secret("s"), created_at=NOON
+    )
+    store.hooks.subscribe(wanted, keep_old_until=None)
+    for number, name in enumerate(("webhook/sub_1", "webhook/sub_2", "webhook/subs", "slack")):
+        write(store, event(number), to=name)
+    tidied(store, NOON + DAY)
+    assert [each.endpoint for each in store.backlogs()] == ["slack", "webhook/sub_1", "webhook/subs"]
 
 
 def test_many_reports_are_forgotten_sooner_than_their_time(store: Store) -> None:
