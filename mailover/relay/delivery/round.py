@@ -37,6 +37,8 @@ _PATIENT_AT_LAST = 4.0
 """Times the usual haste, where nobody is left to move on to."""
 _PATIENT_LATER = 2.0
 """Times more in each later round, lest a provider that is only slow is never waited for."""
+_PATIENT_MOST = 8.0
+"""Times the usual haste, while there is somebody to move on to: mail that was held for days moves on too."""
 _LOOK_AGAIN = timedelta(minutes=5)
 """When mail that is held is looked at, though nothing was heard that would free it."""
 _SOON = timedelta(seconds=1)
@@ -259,7 +261,7 @@ class Round:
             pool,
             Envelope(sender=sender, recipients=tuple(recipients), utf8=mail.utf8),
             content,
-            haste=means.haste.patient(max(times, _PATIENT_AT_LAST) if alone else times),
+            haste=means.haste.patient(max(times, _PATIENT_AT_LAST) if alone else min(times, _PATIENT_MOST)),
             patience=means.patience.at_least_once if at_least_once else means.patience.usual,
             still=partial(self._about_to_send, stay),
         )

@@ -3,17 +3,20 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from carrying import CONTENT, Delivery, delivering
 from stand_in import SILENT, StandIn
 
+from mailover.core.carriage import StreamMail
 from mailover.core.mail import Fate
 from mailover.core.observations import Failure, FailureKind, Stage
 from mailover.core.routing import Letter, Route
+from mailover.errors import StorageError
 from mailover.relay.delivery.accounts import Haste
 from mailover.relay.writing import QueueWriter
 
@@ -309,6 +312,57 @@ def test_a_lease_lasts_no_longer_for_having_taken_long_to_write(tmp_path: Path) 
             await d.until(lambda: not d.carrier.under_way)
             assert not provider.connections
             await other.stop()
+
+    asyncio.run(story())
+
+
+class Forgetful:
+    """A queue that cannot say once who is suppressed."""
+
+    def __init__(self, queue: Any) -> None:
+        self._queue = queue
+        self.failed = False
+
+    def suppressed(self, addresses: Collection[str]) -> object:
+        if not self.failed:
+            self.failed = True
+            raise StorageError("the disk is away")
+        return self._queue.suppressed(addresses)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._queue, name)
+
+
+def test_a_store_that_cannot_be_read_for_a_moment_is_no_defect_of_the_relay(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story() -> None:
+        suppressing = StreamMail(suppress=True)
+        async with StandIn() as provider, delivering(tmp_path, provider, mail=suppressing) as d:
+            d.writer.queue = Forgetful(d.queue)  # type: ignore[assignment]
+            mail_id = await d.submit()
+            await d.until(lambda: d.found(mail_id).because == "the store could not be read")
+            await d.until(lambda: d.fates(mail_id) == [Fate.DELIVERED])
+            assert d.found(mail_id).attempts == 1
+
+    asyncio.run(story())
+    assert "defect" not in caplog.text
+
+
+def test_mail_that_was_held_for_days_moves_on_as_soon(tmp_path: Path) -> None:
+    async def story() -> None:
+        short = Haste(move_on_after=0.05)
+        async with (
+            StandIn("first") as first,
+            StandIn("second") as second,
+            delivering(tmp_path, first, second, haste=short) as d,
+        ):
+            first.says("banner", SILENT)
+            began = time.monotonic()
+            mail_id = await d.submit(attempts=1000)
+            await d.until(lambda: d.fates(mail_id) == [Fate.DELIVERED])
+            assert d.found(mail_id).recipients[0].provider == "second"
+            assert time.monotonic() - began < 10
 
     asyncio.run(story())
 
