@@ -239,10 +239,12 @@ class Round:
                 return elsewhere + asked
             done = await self._attempt(stay, asked, alone=alone)
             left = self._copies.judge(done, asked)
-            if not done.cut_short:
+            if not (done.cut_short or left.alone):
                 self._learn(stay, done)
                 self._means.tell(self._mail, done, asked)
             elsewhere += left.elsewhere
+            for address in left.alone:
+                elsewhere += await self._give(stay, [address], alone=alone)
             if len(left.here) == len(asked):
                 return elsewhere + asked
         return elsewhere
@@ -254,6 +256,7 @@ class Round:
 
     async def _attempt(self, stay: Stay, recipients: Sequence[str], *, alone: bool) -> Attempt:
         means, mail, pool = self._means, self._mail, stay.pool
+        await self._in_pace(stay)
         times = 1 + _PATIENT_LATER * mail.attempts
         at_least_once = means.terms(mail.stream).at_least_once
         sender, content = means.dress(mail, pool.account.provider, self._content)
@@ -267,6 +270,17 @@ class Round:
         )
         stay.answered()
         return done
+
+    async def _in_pace(self, stay: Stay) -> None:
+        """The turn had its wait; what follows in it waits as well."""
+        first, stay.begun = not stay.begun, True
+        if first:
+            return
+        now = time.monotonic()
+        wait = stay.pool.pace.wait(now)
+        stay.pool.pace.take(now + wait)
+        if wait:
+            await asyncio.sleep(wait)
 
     def _about_to_send(self, stay: Stay) -> bool:
         """The last moment at which nothing has happened yet."""
