@@ -20,6 +20,8 @@ from mailover.errors import StorageError
 from mailover.relay.delivery.accounts import Haste
 from mailover.relay.writing import QueueWriter
 
+UNHURRIED = Haste(move_on_after=10)
+
 
 def held(because: str = "nobody is well", **fields: object) -> Route:
     return Route(providers=(), because=because, **fields)  # type: ignore[arg-type]
@@ -233,7 +235,11 @@ def test_a_configured_rate_is_kept_and_the_rest_goes_elsewhere(tmp_path: Path) -
 
 def test_mail_that_may_go_nowhere_else_keeps_no_other_mail_of_its_stream_waiting(tmp_path: Path) -> None:
     async def story() -> None:
-        async with StandIn("first") as first, StandIn("second") as second, delivering(tmp_path, first, second) as d:
+        async with (
+            StandIn("first") as first,
+            StandIn("second") as second,
+            delivering(tmp_path, first, second, haste=UNHURRIED) as d,
+        ):
             refused = Failure(kind=FailureKind.AUTH, stage=Stage.AUTH, code=535, replied=True)
             d.pools["second"].standing.failed(refused, time.monotonic())
             usual = d.route
@@ -274,7 +280,11 @@ def test_mail_that_fails_while_its_provider_comes_back_is_tried_at_once(tmp_path
 
 def test_a_quota_is_not_exceeded_by_what_is_under_way(tmp_path: Path) -> None:
     async def story() -> None:
-        async with StandIn("first") as first, StandIn("second") as second, delivering(tmp_path, first, second) as d:
+        async with (
+            StandIn("first") as first,
+            StandIn("second") as second,
+            delivering(tmp_path, first, second, haste=UNHURRIED) as d,
+        ):
             first.pause = 0.3
             d.room["first"] = 3
             ids = [await d.submit() for _ in range(8)]
@@ -288,7 +298,11 @@ def test_a_quota_is_not_exceeded_by_what_is_under_way(tmp_path: Path) -> None:
 
 def test_a_message_for_more_than_a_quota_has_room_for_is_shared_out(tmp_path: Path) -> None:
     async def story() -> None:
-        async with StandIn("first") as first, StandIn("second") as second, delivering(tmp_path, first, second) as d:
+        async with (
+            StandIn("first") as first,
+            StandIn("second") as second,
+            delivering(tmp_path, first, second, haste=UNHURRIED) as d,
+        ):
             d.room["first"] = 2
             mail = await d.send("a@example.org", "b@example.org", "c@example.org")
             assert {each.fate for each in mail.recipients} == {Fate.DELIVERED}
