@@ -28,6 +28,7 @@ from mailover.lookout import resolver, rhythm, watched
 from mailover.process import Supervisor, one_at_a_time, only_one
 from mailover.relay.figures import Figures
 from mailover.relay.life import Relay
+from mailover.relay.pulse import Pulse
 from mailover.relay.running import Ground
 from mailover.secrets import mask
 from mailover.service import Service, Snapshot
@@ -181,6 +182,7 @@ class House:
             sender_of=lambda secret: _sender(self._gate, secret),
             figures=figures,
             keep=lambda: self.service.keep.history,
+            pulse=Pulse(),
             alone=one_at_a_time(settings.storage.url.reveal()),
         )
         return Relay(settings, settings.relay, ground)

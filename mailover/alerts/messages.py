@@ -60,6 +60,8 @@ _HEADLINES: Mapping[EventType, str] = {
     EventType.QUEUE_GROWING: "the queue of unsent mail is growing",
     EventType.QUEUE_DRAINED: "the queue of unsent mail is empty again",
     EventType.QUEUE_AMBIGUOUS: "{stream}: mail was sent and never answered",
+    EventType.RELAY_FAILING: "the relay hangs: it neither takes nor sends mail",
+    EventType.RELAY_RECOVERED: "the relay takes and sends mail again",
     EventType.FAILOVERS_EXCESSIVE: "{stream}: too many failovers",
     EventType.PROVIDER_UNTRIED: "{provider} is a spare that nobody has tried lately",
     EventType.PROVIDER_REHEARSED: "{provider}: the next password was tried",
@@ -80,6 +82,7 @@ _GOOD_NEWS = frozenset(
         EventType.STORAGE_RECOVERED,
         EventType.DNS_REPAIRED,
         EventType.QUEUE_DRAINED,
+        EventType.RELAY_RECOVERED,
     }
 )
 
@@ -102,6 +105,8 @@ WORTH_WAKING = frozenset(
         EventType.QUEUE_GROWING,
         EventType.QUEUE_DRAINED,
         EventType.QUEUE_AMBIGUOUS,
+        EventType.RELAY_FAILING,
+        EventType.RELAY_RECOVERED,
         EventType.FAILOVERS_EXCESSIVE,
         EventType.PROVIDER_DEGRADED,
         EventType.PROVIDER_UNTRIED,

@@ -38,6 +38,8 @@ SECTIONS: Mapping[EventType, str] = {
     EventType.QUEUE_GROWING: "The queue grows",
     EventType.QUEUE_DRAINED: "The queue grows",
     EventType.QUEUE_AMBIGUOUS: "Mail was sent and never answered",
+    EventType.RELAY_FAILING: "The relay hangs",
+    EventType.RELAY_RECOVERED: "The relay hangs",
 }
 """The heading that answers each alert."""
 

@@ -105,7 +105,7 @@ class ProviderSettings(Table):
     regions: Tags = ()
     """Where the provider keeps what is sent through it, such as `eu`; geography asks for it."""
     concurrency: Annotated[int, Field(ge=1, le=1000)] = 10
-    """Connections that one relay keeps to it at most."""
+    """Connections that one relay uses at a time; one whose answer is overdue by far counts no more."""
     rate: Annotated[float, Field(gt=0, le=10_000)] | None = None
     """Messages a second that one relay hands over at most."""
     daily_quota: Annotated[int, Field(ge=1)] | None = None

@@ -41,10 +41,12 @@ from mailover.core.observations import (
     ProbeKind,
     Purpose,
     ReferenceSeen,
+    RelaySeen,
     StoreSeen,
 )
 from mailover.core.policy import Policy
 from mailover.core.queues import QueueSeen
+from mailover.core.sentences import span_words
 
 __all__ = ["Decision", "Heard", "ProbeOrder", "decide", "may_probe", "may_rehearse"]
 
@@ -54,6 +56,7 @@ Heard = (
     | ReferenceSeen
     | MailboxSeen
     | StoreSeen
+    | RelaySeen
     | DnsVerdict
     | FeedbackSeen
     | OrderWanted
@@ -129,11 +132,22 @@ def _hear_store(draft: Draft, seen: StoreSeen) -> None:
         draft.emit(EventType.STORAGE_RECOVERED, "agent", Severity.INFO, because, seconds=seconds)
 
 
+def _hear_relay(draft: Draft, seen: RelaySeen) -> None:
+    silence, seconds = span_words(seen.silent_for), round(seen.silent_for.total_seconds(), 3)
+    if seen.working:
+        because = f"the relay takes and sends mail again after {silence}"
+        draft.emit(EventType.RELAY_RECOVERED, "agent", Severity.INFO, because, seconds=seconds)
+    else:
+        because = f"the relay has shown no sign of life for {silence}: mail is neither taken nor sent there"
+        draft.emit(EventType.RELAY_FAILING, "agent", Severity.CRITICAL, because, seconds=seconds)
+
+
 _FACTS: Mapping[type, Callable[[Draft, Any], None]] = {
     Overdue: hearing.hear_overdue,
     ReferenceSeen: sight.hear_reference,
     MailboxSeen: round_trips.hear_mailbox,
     StoreSeen: _hear_store,
+    RelaySeen: _hear_relay,
     DnsVerdict: dns_watch.hear,
     FeedbackSeen: repute.hear,
     OrderWanted: selections.hear,

@@ -39,6 +39,8 @@ class EventType(StrEnum):
     QUEUE_GROWING = "queue.growing"
     QUEUE_DRAINED = "queue.drained"
     QUEUE_AMBIGUOUS = "queue.ambiguous"
+    RELAY_FAILING = "relay.failing"
+    RELAY_RECOVERED = "relay.recovered"
     FAILOVERS_EXCESSIVE = "failovers.excessive"
     PROVIDER_UNTRIED = "provider.untried"
     PROVIDER_REHEARSED = "provider.rehearsed"

@@ -5,7 +5,7 @@ Values only. Turning a reply into a failure kind is `classify`; what an observat
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 
 
@@ -256,6 +256,15 @@ class StoreSeen:
     writable: bool
     at: datetime
     text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelaySeen:
+    """Our relay has shown no sign of life for too long, or shows one again. It moves no flag."""
+
+    working: bool
+    silent_for: timedelta
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

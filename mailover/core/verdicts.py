@@ -10,6 +10,8 @@ from mailover.core.observations import Failure, FailureKind, Owner, Stage
 _PERMANENT = 500
 _TOO_MANY = "4.5.3"
 _NO_SUCH_ADDRESS = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1")
+_OF_ALL = frozenset({Stage.DATA, Stage.END_DATA})
+"""What is said there is said of the message, for all its recipients."""
 _UNKNOWN_USER = frozenset({550, 551, 553})
 
 
@@ -24,15 +26,20 @@ class Verdict(StrEnum):
     LATER = "later"
     """This recipient cannot be reached now; another provider would hear the same."""
     AGAIN = "again"
-    """The provider wants it in a transaction of its own, at once."""
+    """The provider wants it in another transaction, at once."""
+    ALONE = "alone"
+    """A whole message was refused for one of its recipients: only in a transaction of its own it shows for whom."""
     UNFIT = "unfit"
     """This provider cannot carry this message; another one may. Nobody's fault."""
     ELSEWHERE = "elsewhere"
     """The provider failed; the next one may do better."""
 
 
-def verdict(address: str, failure: Failure | None) -> Verdict:
-    """What an outcome means for the copy of one address; None: the provider took it."""
+def verdict(address: str, failure: Failure | None, *, shared: bool = False) -> Verdict:
+    """What an outcome means for the copy of one address; None: the provider took it.
+
+    `shared`: others were to get the same message in the same transaction.
+    """
     if failure is None:
         return Verdict.TAKEN
     match failure.kind:
@@ -40,6 +47,8 @@ def verdict(address: str, failure: Failure | None) -> Verdict:
             return Verdict.UNANSWERED
         case FailureKind.GREYLIST:
             return Verdict.LATER
+        case FailureKind.RECIPIENT if shared and failure.stage in _OF_ALL:
+            return Verdict.ALONE
         case FailureKind.RECIPIENT:
             return _of_recipient(address, failure)
         case FailureKind.MESSAGE:

@@ -32,6 +32,7 @@ class Wayfinding:
         "_because",
         "_bound",
         "_domain",
+        "_region",
         "_sticky",
         "fleet",
         "letter",
@@ -48,8 +49,9 @@ class Wayfinding:
         self.stream, self.state = policy.streams[letter.stream], fleet.streams[letter.stream]
         self._because, self._sticky = self.state.flag.because, False
         rules = self.stream.mail.geography
+        self._region = letter.region.strip().lower() if letter.region else ""
         self._domain = domain_of(letter.recipient) if rules else ""
-        self._bound: tuple[Geography, ...] = bound(rules, self._domain, letter.region) if rules else ()
+        self._bound: tuple[Geography, ...] = bound(rules, self._domain, self._region) if rules else ()
 
     def route(self, wanted: tuple[str, ...]) -> Route:
         """The route, or why and for what the message waits."""
@@ -122,8 +124,8 @@ class Wayfinding:
 
     def _whither(self) -> str:
         """The message in words that tell nobody's address."""
-        if self.letter.region:
-            return f"mail tagged {self.letter.region}"
+        if self._region:
+            return f"mail tagged {self._region}"
         return f"mail for {self._domain}" if self._domain else "this mail"
 
     # -- in which order -----------------------------------------------------------------------------------------------
@@ -167,7 +169,7 @@ class Wayfinding:
         return spent.today < warm_allowance(self.policy.providers[name].pace, spent)
 
     def _by_geography(self, names: tuple[str, ...]) -> tuple[str, ...]:
-        rule = preferred(self.stream.mail.geography, self._domain, self.letter.region)
+        rule = preferred(self.stream.mail.geography, self._domain, self._region)
         if rule is None:
             return names
         order = arranged(tuple(name for name in names if admits(rule, self.policy.providers[name])), names)

@@ -83,7 +83,7 @@ def _word(address: str, failure: Failure | None) -> str:
             return "ambiguous"
         case Verdict.REFUSED | Verdict.UNFIT:
             return "refused"
-        case Verdict.LATER | Verdict.AGAIN:
+        case Verdict.LATER | Verdict.AGAIN | Verdict.ALONE:
             return "put_off"
         case Verdict.ELSEWHERE:
             return "local" if failure is not None and failure.kind.owner is Owner.LOCAL else "failed"

@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from mailover.config import Settings
 from mailover.config.relay import RelaySettings
 from mailover.core.decide import Decision
+from mailover.core.observations import RelaySeen
 from mailover.errors import ConfigError, StorageError
 from mailover.loops import new_loop
 from mailover.relay.running import Ground, Running
@@ -77,7 +78,12 @@ class Relay:
         self._settings, self._relay = settings, relay
 
     def hear_decision(self, snapshot: Snapshot, decision: Decision) -> None:
-        """The service's listener."""
+        """The service's listener, called every two seconds at least: who decides also sees whether the relay hangs."""
+        news = self._ground.pulse.look()
+        if news is not None:
+            working, silence = news
+            service = self._ground.service
+            service.hear(RelaySeen(working=working, silent_for=silence, at=service.clock.now()))
         if decision.changed:
             self._tell(lambda running: running.hear(snapshot, decision))
 
@@ -114,8 +120,10 @@ class Relay:
         try:
             with asyncio.Runner(loop_factory=new_loop) as runner:
                 self._loop = runner.get_loop()
+                if self._ending.is_set():  # told while there was no loop yet to hear of it
+                    running.end()
                 runner.run(running.run(ready))
-        except Exception as error:  # noqa: BLE001 - the agent goes on, and mail again after a pause
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the agent goes on, and mail after a pause
             _log.exception("the relay failed%s", "" if self._ending.is_set() else "; it begins anew")
             if not started.done():
                 self._ending.set()
@@ -128,4 +136,6 @@ class Relay:
             return Running(self._settings, self._relay, self._ground)
         except (ConfigError, StorageError) as error:
             _log.error("the relay cannot begin anew yet: %s", error)
-            return None
+        except Exception:  # noqa: BLE001 - the next time may be better, and nobody else would try
+            _log.exception("the relay cannot begin anew yet")
+        return None

@@ -37,6 +37,7 @@ from mailover.relay.figures import Figures
 from mailover.relay.identity import dress
 from mailover.relay.intake import Intake, SenderOf
 from mailover.relay.intake_plan import plan_of
+from mailover.relay.pulse import Pulse
 from mailover.relay.submission import Door, inlet
 from mailover.relay.writing import QueueWriter
 from mailover.resolve import Resolver
@@ -69,6 +70,8 @@ class Ground:
     figures: Figures
     keep: Callable[[], timedelta]
     """How long it is known what became of mail, where its stream does not say."""
+    pulse: Pulse
+    """Beaten by whichever life of the relay there is."""
     alone: bool
     """Whether no other relay can be alive on this store, so that what is held there is nobody's."""
 
@@ -131,6 +134,8 @@ class Running:
         if self._ground.alone:
             await self._inherit()
         carrying = asyncio.create_task(self._carrier.run())
+        self._flags = {name: published.flag for name, published in self._service.snapshot.flags.items()}
+        self._begin(self._carrier.hasten(_newly_named({}, self._flags), recovered=False))
         try:
             await self._intake.start()
             loop = asyncio.get_running_loop()
@@ -184,6 +189,7 @@ class Running:
                     await self._beat()
                 except StorageError as error:
                     _log.warning("the queue could not be looked at: %s", error)
+                self._ground.pulse.beat()
                 await asyncio.wait([ending, carrying], timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
                 if carrying.done() and not self._ending.is_set():
                     carrying.result()
@@ -377,12 +383,12 @@ def _wake(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:
 
 
 def _newly_named(before: Mapping[str, Flag], after: Mapping[str, Flag]) -> Collection[str]:
-    """Providers that a flag names and did not name before, or may be used again where nothing was sent."""
+    """Providers that a flag names and did not name before; all of them where nothing was sent, or nothing is known."""
     named: set[str] = set()
     for stream, flag in after.items():
         was = before.get(stream)
-        if was is None or was is flag or not flag.sending:
+        if was is flag or not flag.sending:
             continue
-        known = {was.provider, *was.fallbacks} if was.sending else set[str | None]()
+        known = {was.provider, *was.fallbacks} if was is not None and was.sending else set[str | None]()
         named |= {name for name in (flag.provider, *flag.fallbacks) if name is not None and name not in known}
     return named

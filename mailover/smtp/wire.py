@@ -113,6 +113,8 @@ class Wire:
         """The failure that ended a step; the session goes on only after a plain refusal."""
         if isinstance(error, NegativeReplyError):
             return self.failure(stage, error)
+        if stage is Stage.DATA and self._dotted and isinstance(error, TimeoutError) and error.errno is None:
+            stage = Stage.END_DATA  # our own time ended while the final dot was written: it may have left
         if self.stream is not None and isinstance(error, OSError | PeerClosedError):
             refused = self._last_words(stage)
             if refused is not None:
@@ -123,6 +125,11 @@ class Wire:
             self.stream.abort()
         self.close()
         return self.failure(stage, error)
+
+    @property
+    def _dotted(self) -> bool:
+        """Whether the final dot was said and nothing came back."""
+        return self.dialogue.state is State.BODY and self.dialogue.awaiting
 
     def _last_words(self, stage: Stage) -> NegativeReplyError | None:
         """The refusal that a server sent before it hung up or stopped reading, if there was one."""

@@ -61,6 +61,12 @@ export const EVENTS: INodePropertyOptions[] = [
 	},
 	{ name: 'Queue Drained', value: 'queue.drained' },
 	{ name: 'Queue Growing', value: 'queue.growing' },
+	{
+		name: 'Relay Failing',
+		value: 'relay.failing',
+		description: 'The relay hangs: it neither takes nor sends mail',
+	},
+	{ name: 'Relay Recovered', value: 'relay.recovered' },
 	{ name: 'Storage Failing', value: 'storage.failing' },
 	{ name: 'Storage Recovered', value: 'storage.recovered' },
 	{

@@ -245,6 +245,11 @@ def test_a_tag_says_what_a_domain_cannot() -> None:
     assert (told.providers, told.because) == (("b", "c"), "b is the first that mail tagged eu may go through")
 
 
+@pytest.mark.parametrize("region", ["EU", "Eu", " eu "])
+def test_a_tag_is_known_however_it_is_written(region: str) -> None:
+    assert ask(european(), "ann@example.com", region=region).providers == ("b", "c")
+
+
 def test_the_rule_holds_even_when_the_mail_has_to_wait() -> None:
     story = european().breaks("b").breaks("c")
     told = ask(story, "ann@example.de")

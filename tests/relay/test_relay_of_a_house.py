@@ -3,8 +3,10 @@
 import re
 import smtplib
 import socket
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +17,20 @@ from prometheus_client import CollectorRegistry
 from running.agents import free_port, until
 
 from mailover.bootstrap import House, assemble
+from mailover.clock import SystemClock
 from mailover.config import build
-from mailover.core.mail import Fate, QueueDepth, Submission
+from mailover.core.decide import Decision
+from mailover.core.events import EventType
+from mailover.core.mail import Fate, Mail, QueueDepth, Recipient, Settlement, Submission
 from mailover.core.observations import Observation, Purpose
 from mailover.demo.behaviour import Behaviour, Delivered
 from mailover.demo.provider import Provider
 from mailover.errors import ConfigError, UnavailableError
 from mailover.relay.figures import Figures
 from mailover.relay.life import Relay
+from mailover.relay.pulse import Pulse
 from mailover.relay.running import Ground
+from mailover.storage.sql import open_store
 
 NAMES = ("first", "second")
 CONTENT = b"From: app@example.com\r\nTo: to@example.org\r\nSubject: hello\r\n\r\nhello\r\n"
@@ -241,6 +248,7 @@ def test_a_relay_that_fails_begins_anew_and_the_agent_never_notices(
         sender_of=lambda _: None,
         figures=Figures(CollectorRegistry()),
         keep=lambda: house.service.keep.history,
+        pulse=Pulse(),
         alone=True,
     )
     relay = Relay(settings, settings.relay, ground)
@@ -261,6 +269,89 @@ def test_a_relay_that_fails_begins_anew_and_the_agent_never_notices(
     finally:
         relay.stop()
     assert "the relay failed; it begins anew" in caplog.text
+
+
+def test_mail_that_waited_for_anybody_is_tried_when_the_relay_begins(
+    built: Build, arrived: list[Delivered], tmp_path: Path
+) -> None:
+    clock = SystemClock()
+    store = open_store(f"sqlite:///{tmp_path / 'mailover.db'}")
+    now = clock.now()
+    mail = Mail(
+        id="msg_waiting",
+        stream="mail",
+        sender="app@example.com",
+        recipients=(Recipient(address="to@example.org"),),
+        size=len(CONTENT),
+        accepted_at=now,
+        by="app",
+    )
+    store.mail.put([(mail, CONTENT, mail.id)], holder="before", until=now + timedelta(minutes=1))
+    waits = Settlement(mail=mail.id, due_at=now + timedelta(minutes=5), waiting_for="any", because="all were out")
+    store.mail.settle([waits], holder="before", now=now)
+    store.close()
+    built()
+    until(lambda: len(arrived) == 1, "the mail that waited")
+
+
+class Stuck:
+    """A queue that hangs as long as it is told to."""
+
+    def __init__(self, queue: Any) -> None:
+        self._queue = queue
+        self.goes_on = threading.Event()
+        self.goes_on.set()
+        self.asked = 0
+
+    def depths(self) -> object:
+        self.asked += 1
+        self.goes_on.wait(60)
+        return self._queue.depths()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._queue, name)
+
+
+def test_a_relay_that_hangs_is_told_of_by_the_agent_and_so_is_its_return(
+    built: Build, providers: dict[str, Provider], ca_file: str
+) -> None:
+    house = built(relay=None)
+    settings = build(document("sqlite:///unused.db", providers, ca_file), {})
+    assert settings.relay is not None
+    stuck, now = Stuck(house.store.mail), [0.0]
+    ground = Ground(
+        service=house.service,
+        queue=stuck,  # type: ignore[arg-type]
+        sender_of=lambda _: None,
+        figures=Figures(CollectorRegistry()),
+        keep=lambda: house.service.keep.history,
+        pulse=Pulse(lambda: now[0]),
+        alone=True,
+    )
+    told: list[EventType] = []
+    house.service.listen(lambda _, decision: told.extend(event.type for event in decision.events))
+    relay = Relay(settings, settings.relay, ground)
+
+    def look() -> bool:
+        now[0] += 4
+        seen = house.service.snapshot
+        relay.hear_decision(seen, Decision(fleet=seen.fleet))
+        return bool({EventType.RELAY_FAILING, EventType.RELAY_RECOVERED} & set(told))
+
+    relay.start()
+    try:
+        stuck.goes_on.clear()
+        asked = stuck.asked
+        until(lambda: stuck.asked > asked, "the next look at the queue")
+        until(look, "the alarm")
+        assert EventType.RELAY_FAILING in told
+        told.clear()
+        stuck.goes_on.set()
+        until(look, "the end of it")
+        assert EventType.RELAY_RECOVERED in told
+    finally:
+        stuck.goes_on.set()
+        relay.stop()
 
 
 @pytest.fixture(scope="module")

@@ -243,6 +243,10 @@ class Carrier:
         try:
             once = Round(leased, self._means, ours=lambda: self._sure(mail), free=slot.free)
             came_to = await once.run()
+        except StorageError as error:
+            _log.warning("%s has to wait for the store: %s", mail.id, error)
+            due_at = self._means.now() + timedelta(seconds=_LONGEST_LOOK)
+            return Settlement(mail=mail.id, due_at=due_at, because="the store could not be read", counted=False)
         except Exception:  # noqa: BLE001 - one bad message never blocks the rest
             _log.exception("%s met a defect of the relay; it is tried again later", mail.id)
             pause = retry.after_putting_off(mail.attempts, self._means.dice())

@@ -33,6 +33,8 @@ class Left:
 
     here: list[str] = field(default_factory=list)
     """To be sent at the same provider in another transaction."""
+    alone: list[str] = field(default_factory=list)
+    """To be sent there too, each in a transaction of its own."""
     elsewhere: list[str] = field(default_factory=list)
 
 
@@ -57,10 +59,11 @@ class Copies:
     def judge(self, done: Attempt, addresses: Sequence[str]) -> Left:
         """Note what an attempt came to for each recipient it was for."""
         left = Left()
+        shared = len(addresses) - len(done.refused) > 1
         for address in addresses:
             failure = done.of(address)
             self._met(address, done.provider, failure)
-            match verdict(address, failure):
+            match verdict(address, failure, shared=shared):
                 case Verdict.TAKEN:
                     self.settle([address], Fate.DELIVERED)
                 case Verdict.UNANSWERED:
@@ -71,6 +74,8 @@ class Copies:
                     self._put_off(address, done.provider, failure)
                 case Verdict.AGAIN:
                     left.here.append(address)
+                case Verdict.ALONE:
+                    left.alone.append(address)
                 case Verdict.UNFIT:
                     self._unfit[address] = self._unfit.get(address, 0) + 1
                     left.elsewhere.append(address)

@@ -37,6 +37,8 @@ _PATIENT_AT_LAST = 4.0
 """Times the usual haste, where nobody is left to move on to."""
 _PATIENT_LATER = 2.0
 """Times more in each later round, lest a provider that is only slow is never waited for."""
+_PATIENT_MOST = 8.0
+"""Times the usual haste, while there is somebody to move on to: mail that was held for days moves on too."""
 _LOOK_AGAIN = timedelta(minutes=5)
 """When mail that is held is looked at, though nothing was heard that would free it."""
 _SOON = timedelta(seconds=1)
@@ -237,10 +239,12 @@ class Round:
                 return elsewhere + asked
             done = await self._attempt(stay, asked, alone=alone)
             left = self._copies.judge(done, asked)
-            if not done.cut_short:
+            if not (done.cut_short or left.alone):
                 self._learn(stay, done)
                 self._means.tell(self._mail, done, asked)
             elsewhere += left.elsewhere
+            for address in left.alone:
+                elsewhere += await self._give(stay, [address], alone=alone)
             if len(left.here) == len(asked):
                 return elsewhere + asked
         return elsewhere
@@ -252,6 +256,7 @@ class Round:
 
     async def _attempt(self, stay: Stay, recipients: Sequence[str], *, alone: bool) -> Attempt:
         means, mail, pool = self._means, self._mail, stay.pool
+        await self._in_pace(stay)
         times = 1 + _PATIENT_LATER * mail.attempts
         at_least_once = means.terms(mail.stream).at_least_once
         sender, content = means.dress(mail, pool.account.provider, self._content)
@@ -259,12 +264,23 @@ class Round:
             pool,
             Envelope(sender=sender, recipients=tuple(recipients), utf8=mail.utf8),
             content,
-            haste=means.haste.patient(max(times, _PATIENT_AT_LAST) if alone else times),
+            haste=means.haste.patient(max(times, _PATIENT_AT_LAST) if alone else min(times, _PATIENT_MOST)),
             patience=means.patience.at_least_once if at_least_once else means.patience.usual,
             still=partial(self._about_to_send, stay),
         )
         stay.answered()
         return done
+
+    async def _in_pace(self, stay: Stay) -> None:
+        """The turn had its wait; what follows in it waits as well."""
+        first, stay.begun = not stay.begun, True
+        if first:
+            return
+        now = time.monotonic()
+        wait = stay.pool.pace.wait(now)
+        stay.pool.pace.take(now + wait)
+        if wait:
+            await asyncio.sleep(wait)
 
     def _about_to_send(self, stay: Stay) -> bool:
         """The last moment at which nothing has happened yet."""

@@ -26,6 +26,8 @@ class Stay:
         self._timer: asyncio.TimerHandle | None = None
         self.was_overdue = False
         """Whether an answer did not come in time, whatever came later."""
+        self.begun = False
+        """Whether a transaction was begun in it."""
         self._set_aside = False
         pool.standing.tested = self._testing
 

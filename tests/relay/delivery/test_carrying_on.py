@@ -3,19 +3,24 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from carrying import CONTENT, Delivery, delivering
 from stand_in import SILENT, StandIn
 
+from mailover.core.carriage import StreamMail
 from mailover.core.mail import Fate
 from mailover.core.observations import Failure, FailureKind, Stage
 from mailover.core.routing import Letter, Route
+from mailover.errors import StorageError
 from mailover.relay.delivery.accounts import Haste
 from mailover.relay.writing import QueueWriter
+
+UNHURRIED = Haste(move_on_after=10)
 
 
 def held(because: str = "nobody is well", **fields: object) -> Route:
@@ -230,7 +235,11 @@ def test_a_configured_rate_is_kept_and_the_rest_goes_elsewhere(tmp_path: Path) -
 
 def test_mail_that_may_go_nowhere_else_keeps_no_other_mail_of_its_stream_waiting(tmp_path: Path) -> None:
     async def story() -> None:
-        async with StandIn("first") as first, StandIn("second") as second, delivering(tmp_path, first, second) as d:
+        async with (
+            StandIn("first") as first,
+            StandIn("second") as second,
+            delivering(tmp_path, first, second, haste=UNHURRIED) as d,
+        ):
             refused = Failure(kind=FailureKind.AUTH, stage=Stage.AUTH, code=535, replied=True)
             d.pools["second"].standing.failed(refused, time.monotonic())
             usual = d.route
@@ -271,7 +280,11 @@ def test_mail_that_fails_while_its_provider_comes_back_is_tried_at_once(tmp_path
 
 def test_a_quota_is_not_exceeded_by_what_is_under_way(tmp_path: Path) -> None:
     async def story() -> None:
-        async with StandIn("first") as first, StandIn("second") as second, delivering(tmp_path, first, second) as d:
+        async with (
+            StandIn("first") as first,
+            StandIn("second") as second,
+            delivering(tmp_path, first, second, haste=UNHURRIED) as d,
+        ):
             first.pause = 0.3
             d.room["first"] = 3
             ids = [await d.submit() for _ in range(8)]
@@ -285,7 +298,11 @@ def test_a_quota_is_not_exceeded_by_what_is_under_way(tmp_path: Path) -> None:
 
 def test_a_message_for_more_than_a_quota_has_room_for_is_shared_out(tmp_path: Path) -> None:
     async def story() -> None:
-        async with StandIn("first") as first, StandIn("second") as second, delivering(tmp_path, first, second) as d:
+        async with (
+            StandIn("first") as first,
+            StandIn("second") as second,
+            delivering(tmp_path, first, second, haste=UNHURRIED) as d,
+        ):
             d.room["first"] = 2
             mail = await d.send("a@example.org", "b@example.org", "c@example.org")
             assert {each.fate for each in mail.recipients} == {Fate.DELIVERED}
@@ -309,6 +326,57 @@ def test_a_lease_lasts_no_longer_for_having_taken_long_to_write(tmp_path: Path) 
             await d.until(lambda: not d.carrier.under_way)
             assert not provider.connections
             await other.stop()
+
+    asyncio.run(story())
+
+
+class Forgetful:
+    """A queue that cannot say once who is suppressed."""
+
+    def __init__(self, queue: Any) -> None:
+        self._queue = queue
+        self.failed = False
+
+    def suppressed(self, addresses: Collection[str]) -> object:
+        if not self.failed:
+            self.failed = True
+            raise StorageError("the disk is away")
+        return self._queue.suppressed(addresses)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._queue, name)
+
+
+def test_a_store_that_cannot_be_read_for_a_moment_is_no_defect_of_the_relay(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story() -> None:
+        suppressing = StreamMail(suppress=True)
+        async with StandIn() as provider, delivering(tmp_path, provider, mail=suppressing) as d:
+            d.writer.queue = Forgetful(d.queue)  # type: ignore[assignment]
+            mail_id = await d.submit()
+            await d.until(lambda: d.found(mail_id).because == "the store could not be read")
+            await d.until(lambda: d.fates(mail_id) == [Fate.DELIVERED])
+            assert d.found(mail_id).attempts == 1
+
+    asyncio.run(story())
+    assert "defect" not in caplog.text
+
+
+def test_mail_that_was_held_for_days_moves_on_as_soon(tmp_path: Path) -> None:
+    async def story() -> None:
+        short = Haste(move_on_after=0.05)
+        async with (
+            StandIn("first") as first,
+            StandIn("second") as second,
+            delivering(tmp_path, first, second, haste=short) as d,
+        ):
+            first.says("banner", SILENT)
+            began = time.monotonic()
+            mail_id = await d.submit(attempts=1000)
+            await d.until(lambda: d.fates(mail_id) == [Fate.DELIVERED])
+            assert d.found(mail_id).recipients[0].provider == "second"
+            assert time.monotonic() - began < 10
 
     asyncio.run(story())
 

@@ -11,6 +11,7 @@ from stand_in import CLOSE, SILENT, StandIn
 
 from mailover.core.mail import Fate
 from mailover.core.observations import FailureKind, Stage
+from mailover.relay.delivery.accounts import Haste
 
 Way = Callable[[StandIn], Awaitable[None]]
 
@@ -163,7 +164,12 @@ def test_all_that_fail_put_the_mail_back_with_what_was_met(tmp_path: Path) -> No
 
 def test_silence_on_a_kept_connection_is_silence_whatever_was_said_before(tmp_path: Path) -> None:
     async def story() -> None:
-        async with StandIn("first") as first, StandIn("second") as second, delivering(tmp_path, first, second) as d:
+        unhurried = Haste(move_on_after=1.5)
+        async with (
+            StandIn("first") as first,
+            StandIn("second") as second,
+            delivering(tmp_path, first, second, haste=unhurried) as d,
+        ):
             await d.send()
             first.says("mail", SILENT)
             await d.send()

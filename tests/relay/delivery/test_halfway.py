@@ -27,6 +27,18 @@ def turning_away(address: str) -> Callable[[str], str]:
     return lambda line: "550 5.7.1 blocked for its reputation" if f"<{address}>" in line else "250 fine"
 
 
+def hanging(provider: StandIn) -> list[str]:
+    """It never answers a final dot; each is noted."""
+    dots: list[str] = []
+
+    def hang(line: str) -> str:
+        dots.append(line)
+        return SILENT
+
+    provider.says("dot", hang)
+    return dots
+
+
 def test_what_was_taken_before_the_end_is_not_sent_again(tmp_path: Path) -> None:
     async def story() -> None:
         async with StandIn("first") as first, StandIn("second") as second:
@@ -49,11 +61,10 @@ def test_what_was_taken_before_the_end_is_not_sent_again(tmp_path: Path) -> None
 def test_the_end_begins_no_other_part_of_a_message_that_was_cut_off(tmp_path: Path) -> None:
     async def story() -> None:
         async with StandIn() as provider:
-            async with delivering(tmp_path, provider, recipients=1) as d:
-                provider.says("dot", SILENT)
+            async with delivering(tmp_path, provider, recipients=1, haste=PATIENT) as d:
+                dots = hanging(provider)
                 mail_id = await d.submit("a@example.org", "b@example.org")
-                await d.until(lambda: provider.open == 1 and d.carrier.under_way == 1)
-                await asyncio.sleep(0.3)
+                await d.until(lambda: bool(dots))
                 d.outcomes.flush()
                 d.heard.clear()
             assert d.fates(mail_id) == [Fate.AMBIGUOUS, Fate.QUEUED]
@@ -143,11 +154,15 @@ def routed_apart(d: Delivery) -> None:
 
 def test_groups_of_recipients_do_not_wait_for_each_others_provider(tmp_path: Path) -> None:
     async def story() -> None:
-        async with StandIn("first") as first, StandIn("second") as second, delivering(tmp_path, first, second) as d:
+        async with (
+            StandIn("first") as first,
+            StandIn("second") as second,
+            delivering(tmp_path, first, second, haste=PATIENT) as d,
+        ):
             routed_apart(d)
-            first.says("dot", SILENT)
+            dots = hanging(first)
             mail_id = await d.submit("a@first.example", "b@second.example")
-            await d.until(lambda: len(second.got) == 1)
+            await d.until(lambda: len(second.got) == len(dots) == 1)
             assert second.got[0].recipients == ("b@second.example",)
             assert d.found(mail_id).pending
         assert d.fates(mail_id) == [Fate.AMBIGUOUS, Fate.DELIVERED]

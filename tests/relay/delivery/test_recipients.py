@@ -91,6 +91,47 @@ def test_recipients_beyond_what_a_provider_takes_at_once_come_in_the_next_messag
     asyncio.run(story())
 
 
+def test_a_whole_message_that_is_refused_for_one_recipient_reaches_the_others(tmp_path: Path) -> None:
+    async def story() -> None:
+        asked: list[str] = []
+
+        def begin(_line: str) -> str:
+            asked.clear()
+            return "250 fine"
+
+        def note(line: str) -> str:
+            asked.append(line)
+            return "250 fine"
+
+        def judge(_line: str) -> str:
+            return "550 5.1.1 a recipient is inactive" if any("<b@" in line for line in asked) else "250 taken"
+
+        async with (
+            StandIn("first") as first,
+            StandIn("second") as second,
+            delivering(tmp_path, first, second, mail=SUPPRESSING) as d,
+        ):
+            for step, says in (("mail", begin), ("rcpt", note), ("dot", judge)):
+                first.says(step, says)
+            mail = await d.send("a@example.org", "b@example.org", "c@example.org")
+            assert [each.fate for each in mail.recipients] == [Fate.DELIVERED, Fate.FAILED, Fate.DELIVERED]
+            assert [got.recipients for got in first.got] == [("a@example.org",), ("c@example.org",)]
+            assert [known.address for known in d.remembered] == ["b@example.org"]
+            assert not second.connections
+
+    asyncio.run(story())
+
+
+def test_the_parts_of_a_large_message_keep_the_providers_rate(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with StandIn() as provider, delivering(tmp_path, provider, recipients=1, rate=4.0) as d:
+            mail = await d.send(*(f"{number}@example.org" for number in range(6)))
+            assert {each.fate for each in mail.recipients} == {Fate.DELIVERED}
+            assert provider.got[-1].at - provider.got[0].at > 0.4
+
+    asyncio.run(story())
+
+
 def test_an_address_that_does_not_exist_is_remembered_where_the_stream_wants_it(tmp_path: Path) -> None:
     async def story() -> None:
         async with StandIn() as provider, delivering(tmp_path, provider, mail=SUPPRESSING) as d:
