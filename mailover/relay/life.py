@@ -114,6 +114,8 @@ class Relay:
         try:
             with asyncio.Runner(loop_factory=new_loop) as runner:
                 self._loop = runner.get_loop()
+                if self._ending.is_set():  # `stop` may have come between two lives, with nobody there to be told
+                    running.end()
                 runner.run(running.run(ready))
         except Exception as error:  # noqa: BLE001 - the agent goes on, and mail again after a pause
             _log.exception("the relay failed%s", "" if self._ending.is_set() else "; it begins anew")

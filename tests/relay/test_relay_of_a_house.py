@@ -3,6 +3,7 @@
 import re
 import smtplib
 import socket
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from running.agents import free_port, until
 
 from mailover.bootstrap import House, assemble
+from mailover.clock import Clock
 from mailover.config import build
 from mailover.core.mail import Fate, QueueDepth, Submission
 from mailover.core.observations import Observation, Purpose
@@ -24,6 +26,7 @@ from mailover.errors import ConfigError, UnavailableError
 from mailover.relay.figures import Figures
 from mailover.relay.life import Relay
 from mailover.relay.running import Ground
+from mailover.service import Service
 
 NAMES = ("first", "second")
 CONTENT = b"From: app@example.com\r\nTo: to@example.org\r\nSubject: hello\r\n\r\nhello\r\n"
@@ -261,6 +264,53 @@ def test_a_relay_that_fails_begins_anew_and_the_agent_never_notices(
     finally:
         relay.stop()
     assert "the relay failed; it begins anew" in caplog.text
+
+
+class Paused:
+    """A service that keeps whoever asks for its clock waiting after the defect, until a test lets it go on."""
+
+    def __init__(self, service: Service, sick: Sick) -> None:
+        self._service = service
+        self._sick = sick
+        self.asked, self.goes_on = threading.Event(), threading.Event()
+
+    @property
+    def clock(self) -> Clock:
+        if self._sick.failed:
+            self.asked.set()
+            self.goes_on.wait(60)
+        return self._service.clock
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._service, name)
+
+
+def test_a_relay_that_is_stopped_between_two_lives_ends(
+    built: Build, providers: dict[str, Provider], ca_file: str
+) -> None:
+    house = built(relay=None)
+    settings = build(document("sqlite:///unused.db", providers, ca_file), {})
+    assert settings.relay is not None
+    sick = Sick(house.store.mail)
+    service = Paused(house.service, sick)
+    ground = Ground(
+        service=service,  # type: ignore[arg-type]
+        queue=sick,  # type: ignore[arg-type]
+        sender_of=lambda _: None,
+        figures=Figures(CollectorRegistry()),
+        keep=lambda: house.service.keep.history,
+        alone=True,
+    )
+    relay = Relay(settings, settings.relay, ground)
+    relay.start()
+    assert service.asked.wait(60)
+    assert relay.ports == ()
+    stopping = threading.Thread(target=relay.stop, daemon=True)
+    stopping.start()
+    until(relay._ending.is_set, "the end")
+    service.goes_on.set()
+    stopping.join(30)
+    assert not stopping.is_alive()
 
 
 @pytest.fixture(scope="module")
