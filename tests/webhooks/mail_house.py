@@ -7,7 +7,7 @@ from api_house import House
 
 from mailover.core.mail import Fate, Mail, Recipient, Settlement, Submission
 from mailover.core.observations import Failure, FailureKind, Stage
-from mailover.errors import UnavailableError
+from mailover.errors import TooLargeError, UnavailableError
 
 HOLDER = "relay-of-the-test"
 
@@ -20,9 +20,12 @@ class KeepingRelay:
         self._numbers = count(1)
         self.woken = 0
         self.loses_answers = False
+        self.largest = 30_000_000
         house.service.mail.offer(self.take, self.wake)
 
     def take(self, submission: Submission) -> str:
+        if len(submission.content) > self.largest:
+            raise TooLargeError("larger than this relay takes")
         now = self._house.clock.now()
         mail = Mail(
             id=f"msg_{next(self._numbers):026}",
