@@ -131,3 +131,6 @@ class Relay:
         except (ConfigError, StorageError) as error:
             _log.error("the relay cannot begin anew yet: %s", error)
             return None
+        except Exception:  # noqa: BLE001 - the next try may fare better, and there must be one
+            _log.exception("the relay could not begin anew")
+            return None

@@ -230,6 +230,24 @@ class Sick:
         return getattr(self._queue, name)
 
 
+class Watched:
+    """A service that does something more when it is asked for its clock after the defect."""
+
+    def __init__(self, service: Service, sick: Sick, first: Callable[[], None]) -> None:
+        self._service = service
+        self._sick = sick
+        self._first = first
+
+    @property
+    def clock(self) -> Clock:
+        if self._sick.failed:
+            self._first()
+        return self._service.clock
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._service, name)
+
+
 def test_a_relay_that_fails_begins_anew_and_the_agent_never_notices(
     built: Build,
     arrived: list[Delivered],
@@ -241,9 +259,14 @@ def test_a_relay_that_fails_begins_anew_and_the_agent_never_notices(
     said = document("sqlite:///unused.db", providers, ca_file, relay={"listen": f"127.0.0.1:{free_port()}"})
     settings = build(said, {})
     assert settings.relay is not None
-    sick = Sick(house.store.mail)
+    sick, stumbles = Sick(house.store.mail), iter([True])
+
+    def stumble() -> None:
+        if next(stumbles, False):
+            raise ZeroDivisionError
+
     ground = Ground(
-        service=house.service,
+        service=Watched(house.service, sick, stumble),  # type: ignore[arg-type]
         queue=sick,  # type: ignore[arg-type]
         sender_of=lambda _: None,
         figures=Figures(CollectorRegistry()),
@@ -268,25 +291,7 @@ def test_a_relay_that_fails_begins_anew_and_the_agent_never_notices(
     finally:
         relay.stop()
     assert "the relay failed; it begins anew" in caplog.text
-
-
-class Paused:
-    """A service that keeps whoever asks for its clock waiting after the defect, until a test lets it go on."""
-
-    def __init__(self, service: Service, sick: Sick) -> None:
-        self._service = service
-        self._sick = sick
-        self.asked, self.goes_on = threading.Event(), threading.Event()
-
-    @property
-    def clock(self) -> Clock:
-        if self._sick.failed:
-            self.asked.set()
-            self.goes_on.wait(60)
-        return self._service.clock
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._service, name)
+    assert "the relay could not begin anew" in caplog.text
 
 
 def test_a_relay_that_is_stopped_between_two_lives_ends(
@@ -295,10 +300,15 @@ def test_a_relay_that_is_stopped_between_two_lives_ends(
     house = built(relay=None)
     settings = build(document("sqlite:///unused.db", providers, ca_file), {})
     assert settings.relay is not None
+    asked, goes_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        asked.set()
+        goes_on.wait(60)
+
     sick = Sick(house.store.mail)
-    service = Paused(house.service, sick)
     ground = Ground(
-        service=service,  # type: ignore[arg-type]
+        service=Watched(house.service, sick, wait),  # type: ignore[arg-type]
         queue=sick,  # type: ignore[arg-type]
         sender_of=lambda _: None,
         figures=Figures(CollectorRegistry()),
@@ -307,12 +317,12 @@ def test_a_relay_that_is_stopped_between_two_lives_ends(
     )
     relay = Relay(settings, settings.relay, ground)
     relay.start()
-    assert service.asked.wait(60)
+    assert asked.wait(60)
     assert relay.ports == ()
     stopping = threading.Thread(target=relay.stop, daemon=True)
     stopping.start()
     until(relay._ending.is_set, "the end")
-    service.goes_on.set()
+    goes_on.set()
     stopping.join(30)
     assert not stopping.is_alive()
 
