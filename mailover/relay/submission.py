@@ -10,13 +10,14 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError
 from datetime import datetime
 from typing import Protocol
 
 from mailover.clock import Clock
 from mailover.core.carriage import StreamMail
 from mailover.core.mail import Mail, Recipient, Submission
-from mailover.errors import RefusedError, StorageError, StorageFullError, UnavailableError
+from mailover.errors import RefusedError, StorageError, StorageFullError, TooLargeError, UnavailableError
 from mailover.mail_desk import Inlet
 from mailover.relay.headers import completed, read_header, trace
 from mailover.smtp.commands import AddressError, needs_utf8, wire_address
@@ -88,9 +89,9 @@ class Door:
         self._traced = traced
 
     def check(self, submission: Submission) -> None:
-        """What an SMTP dialogue has seen to already, for who comes without one. Raises UnacceptableError."""
+        """What an SMTP dialogue has seen to already, for who comes without one. Raises RefusedError."""
         if len(submission.content) > self._largest:
-            raise UnacceptableError(said.TOO_LARGE)
+            raise TooLargeError(f"the message has {len(submission.content)} bytes, and {self._largest} are taken")
         if not only_crlf(submission.content):
             raise UnacceptableError(said.BARE_ENDS)
         if not submission.recipients:
@@ -175,10 +176,14 @@ def inlet(door: Door, loop: asyncio.AbstractEventLoop) -> Inlet:
 
     def take(submission: Submission) -> str:
         door.check(submission)
+        taking = door.take(submission)
         try:
-            return asyncio.run_coroutine_threadsafe(door.take(submission), loop).result(_INLET_SECONDS)
-        except TimeoutError:
-            # it goes on being kept, and is found again by its Message-ID when it comes once more
+            return asyncio.run_coroutine_threadsafe(taking, loop).result(_INLET_SECONDS)
+        except (TimeoutError, CancelledError):
+            # it goes on being kept, and is found again by its name when it comes once more
+            raise NotNowError(LATER) from None
+        except RuntimeError:  # the relay's loop has just ended
+            taking.close()
             raise NotNowError(LATER) from None
 
     return take

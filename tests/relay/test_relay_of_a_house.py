@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 from running.agents import free_port, until
 
 from mailover.bootstrap import House, assemble
-from mailover.clock import SystemClock
+from mailover.clock import Clock, SystemClock
 from mailover.config import build
 from mailover.core.decide import Decision
 from mailover.core.events import EventType
@@ -30,6 +30,7 @@ from mailover.relay.figures import Figures
 from mailover.relay.life import Relay
 from mailover.relay.pulse import Pulse
 from mailover.relay.running import Ground
+from mailover.service import Service
 from mailover.storage.sql import open_store
 
 NAMES = ("first", "second")
@@ -120,6 +121,8 @@ def test_prometheus_gets_what_was_delivered_and_what_waits(built: Build, arrived
     house = built()
     hand_over(port(house))
     until(lambda: bool(arrived), "the message")
+    with smtplib.SMTP("127.0.0.1", port(house), timeout=30) as client, pytest.raises(smtplib.SMTPAuthenticationError):
+        client.login("mail", "a wrong password")
 
     def says(pattern: str) -> bool:
         text = requests.get(f"{house.api.url}/metrics", timeout=10).text
@@ -128,6 +131,8 @@ def test_prometheus_gets_what_was_delivered_and_what_waits(built: Build, arrived
     until(lambda: says(r'^mailover_deliveries_total\{outcome="delivered",provider="first"\} 1\.0$'), "the delivery")
     until(lambda: says(r'^mailover_time_to_deliver_seconds_count\{stream="mail"\} 1\.0$'), "its time")
     until(lambda: says(r'^mailover_queue_depth\{stream="mail"\} 0\.0$'), "an empty queue")
+    until(lambda: says(r'^mailover_intake_messages_total\{outcome="taken"\} 1\.0$'), "what came")
+    until(lambda: says(r"^mailover_intake_failed_logins_total [1-9]"), "the wrong login")
 
 
 def test_real_sends_move_the_flag_before_any_probe_does(
@@ -230,6 +235,24 @@ class Sick:
         return getattr(self._queue, name)
 
 
+class Watched:
+    """A service that does something more when it is asked for its clock after the defect."""
+
+    def __init__(self, service: Service, sick: Sick, first: Callable[[], None]) -> None:
+        self._service = service
+        self._sick = sick
+        self._first = first
+
+    @property
+    def clock(self) -> Clock:
+        if self._sick.failed:
+            self._first()
+        return self._service.clock
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._service, name)
+
+
 def test_a_relay_that_fails_begins_anew_and_the_agent_never_notices(
     built: Build,
     arrived: list[Delivered],
@@ -241,9 +264,14 @@ def test_a_relay_that_fails_begins_anew_and_the_agent_never_notices(
     said = document("sqlite:///unused.db", providers, ca_file, relay={"listen": f"127.0.0.1:{free_port()}"})
     settings = build(said, {})
     assert settings.relay is not None
-    sick = Sick(house.store.mail)
+    sick, stumbles = Sick(house.store.mail), iter([True])
+
+    def stumble() -> None:
+        if next(stumbles, False):
+            raise ZeroDivisionError
+
     ground = Ground(
-        service=house.service,
+        service=Watched(house.service, sick, stumble),  # type: ignore[arg-type]
         queue=sick,  # type: ignore[arg-type]
         sender_of=lambda _: None,
         figures=Figures(CollectorRegistry()),
@@ -269,6 +297,41 @@ def test_a_relay_that_fails_begins_anew_and_the_agent_never_notices(
     finally:
         relay.stop()
     assert "the relay failed; it begins anew" in caplog.text
+    assert "the relay cannot begin anew yet" in caplog.text
+
+
+def test_a_relay_that_is_stopped_between_two_lives_ends(
+    built: Build, providers: dict[str, Provider], ca_file: str
+) -> None:
+    house = built(relay=None)
+    settings = build(document("sqlite:///unused.db", providers, ca_file), {})
+    assert settings.relay is not None
+    asked, goes_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        asked.set()
+        goes_on.wait(60)
+
+    sick = Sick(house.store.mail)
+    ground = Ground(
+        service=Watched(house.service, sick, wait),  # type: ignore[arg-type]
+        queue=sick,  # type: ignore[arg-type]
+        sender_of=lambda _: None,
+        figures=Figures(CollectorRegistry()),
+        keep=lambda: house.service.keep.history,
+        pulse=Pulse(),
+        alone=True,
+    )
+    relay = Relay(settings, settings.relay, ground)
+    relay.start()
+    assert asked.wait(60)
+    assert relay.ports == ()
+    stopping = threading.Thread(target=relay.stop, daemon=True)
+    stopping.start()
+    until(relay._ending.is_set, "the end")
+    goes_on.set()
+    stopping.join(30)
+    assert not stopping.is_alive()
 
 
 def test_mail_that_waited_for_anybody_is_tried_when_the_relay_begins(
