@@ -209,8 +209,8 @@ class Intake:
         self._listeners = {each.key: each for each in plan.listeners}
 
     def _look_again(self) -> None:
-        self.look()
         self._looking = asyncio.get_running_loop().call_later(_LOOK_EVERY, self._look_again)
+        self.look()
 
 
 def _bound(plan: Plan) -> list[socket.socket]:

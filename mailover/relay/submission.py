@@ -10,6 +10,7 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError
 from datetime import datetime
 from typing import Protocol
 
@@ -175,10 +176,14 @@ def inlet(door: Door, loop: asyncio.AbstractEventLoop) -> Inlet:
 
     def take(submission: Submission) -> str:
         door.check(submission)
+        taking = door.take(submission)
         try:
-            return asyncio.run_coroutine_threadsafe(door.take(submission), loop).result(_INLET_SECONDS)
-        except TimeoutError:
-            # it goes on being kept, and is found again by its Message-ID when it comes once more
+            return asyncio.run_coroutine_threadsafe(taking, loop).result(_INLET_SECONDS)
+        except (TimeoutError, CancelledError):
+            # it goes on being kept, and is found again by its name when it comes once more
+            raise NotNowError(LATER) from None
+        except RuntimeError:  # the relay's loop has just ended
+            taking.close()
             raise NotNowError(LATER) from None
 
     return take

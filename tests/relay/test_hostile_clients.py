@@ -218,6 +218,14 @@ def test_nothing_said_for_five_minutes_is_the_end(house: IntakeHouse) -> None:
         assert wire.rest() == ["421 4.4.2 Nothing heard for too long, good-bye"]
 
 
+def test_a_look_that_fails_is_not_the_last_one(house: IntakeHouse, caplog: pytest.LogCaptureFixture) -> None:
+    with house.wire() as wire:
+        house.moved[0] = None  # type: ignore[call-overload]
+        house.until(lambda: "Exception in callback" in caplog.text)
+        house.moved[0] = 301.0
+        assert wire.rest() == ["421 4.4.2 Nothing heard for too long, good-bye"]
+
+
 def test_talking_for_ever_without_a_message_is_the_end(house: IntakeHouse) -> None:
     with house.wire() as wire:
         wire.hello()

@@ -235,6 +235,31 @@ def test_http_comes_through_the_same_door(way: Doorway) -> None:
         loop.close()
 
 
+def test_a_relay_that_ends_meanwhile_is_a_matter_of_time(way: Doorway) -> None:
+    begun, loop = threading.Event(), asyncio.new_event_loop()
+
+    async def cut() -> None:
+        begun.set()
+        await asyncio.sleep(60)
+
+    async def until_begun() -> None:
+        await asyncio.to_thread(begun.wait, 20)
+
+    def run() -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(until_begun())
+
+    way.queue.before = cut
+    thread = threading.Thread(target=run)
+    thread.start()
+    submit = inlet(way.door, loop)
+    with pytest.raises(UnavailableError, match="try again later"):
+        submit(SUBMISSION)
+    thread.join()
+    with pytest.raises(UnavailableError, match="try again later"):
+        submit(SUBMISSION)
+
+
 def test_other_rules_hold_from_the_next_message_on(way: Doorway) -> None:
     way.door.use({"news": STREAMS["marketing"]}, hostname="other.test", largest=10)
     with pytest.raises(UnacceptableError):
