@@ -13,7 +13,7 @@ _LONGEST = 998
 """Of a line (RFC 5322 section 2.1.1); a longer Message-ID is not worth keeping beside the mail."""
 _LINE_END = b"\r\n"
 _KNOWN = re.compile(
-    rb"^(received|message-id|date|bcc|resent-bcc|return-path)[ \t]*:(.*(?:\r\n[ \t].*)*)\r\n",
+    rb"^(received|message-id|date|bcc|resent-bcc|return-path)[ \t]*:(.*(?:\r\n[ \t].*)*)(?:\r\n|\Z)",
     re.IGNORECASE | re.MULTILINE,
 )
 _FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")

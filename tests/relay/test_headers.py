@@ -45,6 +45,13 @@ def test_who_else_got_it_is_taken_out_and_so_is_a_return_path(field: bytes) -> N
     assert left(rest + field + b"\r\n" + body) == rest + body
 
 
+def test_a_last_line_without_an_end_is_a_line_too() -> None:
+    """As a message has it that came by HTTP."""
+    rest = b"Message-ID: <1@app>\r\nDate: today\r\n"
+    assert left(rest + b"Bcc: c@example.org,\r\n d@example.org") == rest
+    assert read_header(b"Subject: x\r\nMessage-ID: <1@app>").message_id == "<1@app>"
+
+
 def test_names_that_only_look_alike_stay() -> None:
     message = b"Message-ID: <1@app>\r\nDate: today\r\nX-Bcc: a\r\nBccs: b\r\nSubject: hello\r\n Bcc: folded\r\n\r\n"
     assert left(message) == message
