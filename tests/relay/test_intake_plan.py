@@ -4,6 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from mailover.config import build
 from mailover.config.settings import Settings
@@ -75,3 +81,11 @@ def test_a_certificate_that_cannot_be_used_is_a_problem_of_the_config(pair: dict
     other.write_text("no key\n", encoding="ascii")
     with pytest.raises(ConfigError, match=r"relay\.certificate_file: cannot be used with relay\.key_file"):
         plan({**pair, "key_file": str(other)})
+
+
+def test_nobody_is_asked_for_the_password_of_a_key(pair: dict[str, Any], tmp_path: Path) -> None:
+    key = load_pem_private_key(Path(pair["key_file"]).read_bytes(), None)
+    sealed = tmp_path / "sealed.key"
+    sealed.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret")))
+    with pytest.raises(ConfigError, match=r"cannot be used with relay\.key_file: the key needs a password"):
+        plan({**pair, "key_file": str(sealed)})

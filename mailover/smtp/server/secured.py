@@ -5,6 +5,7 @@ it, and a certificate that is renewed is used by the next connection.
 """
 
 import contextlib
+import errno
 import ssl
 from pathlib import Path
 
@@ -18,8 +19,13 @@ def serving_context(certificate: Path, key: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
-    context.load_cert_chain(certificate, key)
+    context.load_cert_chain(certificate, key, password=_unasked)
     return context
+
+
+def _unasked() -> str:
+    """In place of OpenSSL's own question, which would wait at the terminal for whoever started us."""
+    raise OSError(errno.EACCES, "the key needs a password; give it without one")
 
 
 class Secured:
