@@ -417,6 +417,7 @@ def test_login_in_two_lines_and_in_three() -> None:
         (b"AUTH PLAIN " + base64.b64encode(b"\0\xff\0pass") + b"\r\n", 501),
         (b"AUTH LOGIN\r\n*\r\n", 501),
         (b"AUTH LOGIN\r\nNOOP hello\r\n", 501),
+        (b"AUTH LOGIN\r\nbmV3cw==\n", 500),
     ],
 )
 def test_a_login_that_makes_no_sense_is_over_and_the_dialogue_goes_on(lines: bytes, code: int) -> None:
@@ -463,6 +464,13 @@ def test_commands_without_a_message_come_to_an_end() -> None:
     event = reception.hear(1000 * b"NOOP\r\n")
     assert isinstance(event, Ended)
     assert codes(reception.say()) == [*299 * [250], 421]
+
+
+def test_one_recipient_said_again_and_again_comes_to_an_end_too() -> None:
+    reception = greeted()
+    event = reception.hear(b"MAIL FROM:<>\r\n" + 1000 * b"RCPT TO:<b@example.org>\r\n")
+    assert isinstance(event, Ended)
+    assert codes(reception.say()) == [*300 * [250], 421]
 
 
 def test_a_message_begins_the_count_of_commands_anew() -> None:

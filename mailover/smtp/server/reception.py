@@ -153,6 +153,8 @@ class Reception:
 
     def _hear_line(self, line: bytes) -> Event | None:
         if line[-2:] != b"\r\n" or has_control(line[:-2]):
+            if self._presented is not None:  # whatever is wrong with a login ends it
+                self._presented, self.state = None, State.READY
             return self._refuse(said.NOT_A_LINE)
         line = line[:-2]
         try:
@@ -254,10 +256,11 @@ class Reception:
 
     def _rcpt(self, argument: bytes) -> None:
         recipient = read_rcpt(argument, utf8=self._sender.utf8)
-        if len(self._recipients) >= self.terms.recipients and recipient not in self._recipients:
-            raise RequestError(said.TOO_MANY_RECIPIENTS)
-        self._recipients[recipient] = None
-        self._commands -= 1  # a message may have as many as there is room for
+        if recipient not in self._recipients:
+            if len(self._recipients) >= self.terms.recipients:
+                raise RequestError(said.TOO_MANY_RECIPIENTS)
+            self._recipients[recipient] = None
+            self._commands -= 1  # a message may have as many as there is room for
         self._said.append(said.RECIPIENT_TAKEN.wire)
 
     def _data(self, argument: bytes) -> None:
