@@ -1,4 +1,4 @@
-"""The relay's own figures for Prometheus: what waits, what was delivered by whom, and how long it took.
+"""The relay's own figures for Prometheus: what comes, what waits, what was delivered by whom, and how long it took.
 
 Counted as it happens; nobody reads them here. Labels come from the config only.
 """
@@ -11,7 +11,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from mailover.core.mail import Mail, QueueDepth
 from mailover.core.observations import Failure, Owner
 from mailover.core.verdicts import Verdict, verdict
+from mailover.relay.intake import Coming
 
+_OUTCOMES = ("taken", "refused", "deferred")
 _BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200)
 
 
@@ -48,12 +50,34 @@ class Figures:
             "mailover_queue_failed", "Mails that were refused for good.", ["stream"], registry=registry
         )
         self._under_way = Gauge("mailover_deliveries_under_way", "Messages that are being sent.", registry=registry)
+        self._sessions = Gauge("mailover_intake_sessions", "SMTP clients that are connected.", registry=registry)
+        self._came = Counter(
+            "mailover_intake_messages", "Messages handed over by SMTP, by the answer.", ["outcome"], registry=registry
+        )
+        for outcome in _OUTCOMES:
+            self._came.labels(outcome)
+        self._unheard = Counter(
+            "mailover_intake_unheard", "Messages kept whose client was gone before the answer.", registry=registry
+        )
+        self._turned_away = Counter(
+            "mailover_intake_turned_away", "SMTP connections beyond the limits.", registry=registry
+        )
+        self._failed_logins = Counter("mailover_intake_failed_logins", "Wrong logins by SMTP.", registry=registry)
 
     def attempted(self, mail: Mail, provider: str, address: str, failure: Failure | None, now: datetime) -> None:
         """One recipient's copy was put to a provider."""
         self._deliveries.labels(provider, _word(address, failure)).inc()
         if failure is None:
             self._seconds.labels(mail.stream).observe(max(0.0, (now - mail.accepted_at).total_seconds()))
+
+    def came(self, now: Coming, *, since: Coming) -> None:
+        """Who is connected, and what came by SMTP meanwhile."""
+        self._sessions.set(now.sessions)
+        for outcome in _OUTCOMES:
+            self._came.labels(outcome).inc(getattr(now, outcome) - getattr(since, outcome))
+        self._unheard.inc(now.unheard - since.unheard)
+        self._turned_away.inc(now.turned_away - since.turned_away)
+        self._failed_logins.inc(now.failed_logins - since.failed_logins)
 
     def expired(self, stream: str, copies: int) -> None:
         """Copies that are worth nothing any more."""

@@ -32,8 +32,8 @@ SenderOf = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figures:
-    """What has happened since the start, and who is here now."""
+class Coming:
+    """Who and what has come since the start, and who is here now."""
 
     sessions: int = 0
     """At this moment, those included whose client has left while its message is being kept."""
@@ -76,9 +76,9 @@ class Intake:
         self._looking: asyncio.TimerHandle | None = None
 
     @property
-    def figures(self) -> Figures:
+    def figures(self) -> Coming:
         """What has happened so far."""
-        return Figures(sessions=len(self._sessions), **self._counts)
+        return Coming(sessions=len(self._sessions), **self._counts)
 
     async def start(self) -> None:
         """Take mail from now on."""

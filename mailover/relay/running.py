@@ -35,7 +35,7 @@ from mailover.relay.delivery.pool import Pool
 from mailover.relay.delivery.quota import Quota
 from mailover.relay.figures import Figures
 from mailover.relay.identity import dress
-from mailover.relay.intake import Intake, SenderOf
+from mailover.relay.intake import Coming, Intake, SenderOf
 from mailover.relay.intake_plan import plan_of
 from mailover.relay.pulse import Pulse
 from mailover.relay.submission import Door, inlet
@@ -117,6 +117,7 @@ class Running:
         self._tasks: set[asyncio.Task[None]] = set()
         self._ending = asyncio.Event()
         self._beats = 0
+        self._came = Coming()
         self._signatures: set[tuple[str, str, str]] = set()
         """Whose signatures were broken, by stream and provider."""
 
@@ -204,6 +205,8 @@ class Running:
         for pool in self._pools.values():
             pool.reap(now)
         self._ground.figures.under_way(self._carrier.under_way)
+        came, self._came = self._came, self._intake.figures
+        self._ground.figures.came(self._came, since=came)
         if self._beats % _LOOK_EVERY == 1:
             await self._look()
         if self._beats % _EXCHANGE_EVERY == 1:

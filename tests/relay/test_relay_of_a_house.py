@@ -120,6 +120,8 @@ def test_prometheus_gets_what_was_delivered_and_what_waits(built: Build, arrived
     house = built()
     hand_over(port(house))
     until(lambda: bool(arrived), "the message")
+    with smtplib.SMTP("127.0.0.1", port(house), timeout=30) as client, pytest.raises(smtplib.SMTPAuthenticationError):
+        client.login("mail", "a wrong password")
 
     def says(pattern: str) -> bool:
         text = requests.get(f"{house.api.url}/metrics", timeout=10).text
@@ -128,6 +130,8 @@ def test_prometheus_gets_what_was_delivered_and_what_waits(built: Build, arrived
     until(lambda: says(r'^mailover_deliveries_total\{outcome="delivered",provider="first"\} 1\.0$'), "the delivery")
     until(lambda: says(r'^mailover_time_to_deliver_seconds_count\{stream="mail"\} 1\.0$'), "its time")
     until(lambda: says(r'^mailover_queue_depth\{stream="mail"\} 0\.0$'), "an empty queue")
+    until(lambda: says(r'^mailover_intake_messages_total\{outcome="taken"\} 1\.0$'), "what came")
+    until(lambda: says(r"^mailover_intake_failed_logins_total [1-9]"), "the wrong login")
 
 
 def test_real_sends_move_the_flag_before_any_probe_does(
