@@ -3,6 +3,7 @@
 MailoverError
 ├── ConfigError        the config file is wrong; `problems` has every one, each with its key path
 ├── RefusedError       an operator's command cannot be carried out, and why
+│   └── TooLargeError          what was handed over is larger than is taken
 ├── NotFoundError      no provider, stream, incident of that name
 ├── StorageError       the store could not be read or written
 │   ├── StorageFullError       there is no room left for it
@@ -27,6 +28,10 @@ class ConfigError(MailoverError):
 
 class RefusedError(MailoverError):
     """A command that cannot be carried out in the present state."""
+
+
+class TooLargeError(RefusedError):
+    """What was handed over is larger than is taken."""
 
 
 class NotFoundError(MailoverError):

@@ -8,10 +8,10 @@ from typing import cast
 
 from flask import Response, request
 from flask_openapi.blueprint import APIBlueprint
-from werkzeug.exceptions import UnprocessableEntity, UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnprocessableEntity, UnsupportedMediaType
 
 from mailover.core.mail import Mail, Recipient, Submission
-from mailover.errors import NotFoundError, RefusedError
+from mailover.errors import NotFoundError, RefusedError, TooLargeError
 from webhooks import repeats
 from webhooks.answers import JSON_TYPE
 from webhooks.bodies import BoundedRequest
@@ -32,6 +32,8 @@ def submit(query: RawEnvelope) -> tuple[dict[str, object], HTTPStatus]:
     submission = _submission(query)
     try:
         kept = parts().service.mail.submit(submission)
+    except TooLargeError as error:
+        raise RequestEntityTooLarge(str(error)) from None
     except RefusedError as error:  # it is the message that is wrong, not the state
         raise UnprocessableEntity(str(error)) from None
     told = {"id": kept, "stream": submission.stream, "recipients": len(submission.recipients)}

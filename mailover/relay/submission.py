@@ -17,7 +17,7 @@ from typing import Protocol
 from mailover.clock import Clock
 from mailover.core.carriage import StreamMail
 from mailover.core.mail import Mail, Recipient, Submission
-from mailover.errors import RefusedError, StorageError, StorageFullError, UnavailableError
+from mailover.errors import RefusedError, StorageError, StorageFullError, TooLargeError, UnavailableError
 from mailover.mail_desk import Inlet
 from mailover.relay.headers import completed, read_header, trace
 from mailover.smtp.commands import AddressError, needs_utf8, wire_address
@@ -89,9 +89,9 @@ class Door:
         self._traced = traced
 
     def check(self, submission: Submission) -> None:
-        """What an SMTP dialogue has seen to already, for who comes without one. Raises UnacceptableError."""
+        """What an SMTP dialogue has seen to already, for who comes without one. Raises RefusedError."""
         if len(submission.content) > self._largest:
-            raise UnacceptableError(said.TOO_LARGE)
+            raise TooLargeError(f"the message has {len(submission.content)} bytes, and {self._largest} are taken")
         if not only_crlf(submission.content):
             raise UnacceptableError(said.BARE_ENDS)
         if not submission.recipients:

@@ -7,7 +7,7 @@ from api_house import House
 
 from mailover.core.mail import Fate, Mail, Recipient, Settlement, Submission
 from mailover.core.observations import Failure, FailureKind, Stage
-from mailover.errors import UnavailableError
+from mailover.errors import TooLargeError, UnavailableError
 
 HOLDER = "relay-of-the-test"
 
@@ -21,9 +21,12 @@ class KeepingRelay:
         self.woken = 0
         self.mute = False
         """Keeps what it is given, and does not get to say so."""
+        self.largest = 30_000_000
         house.service.mail.offer(self.take, self.wake)
 
     def take(self, submission: Submission) -> str:
+        if len(submission.content) > self.largest:
+            raise TooLargeError("larger than this relay takes")
         now = self._house.clock.now()
         mail = Mail(
             id=f"msg_{next(self._numbers):026}",

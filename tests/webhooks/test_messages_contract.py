@@ -119,6 +119,8 @@ def test_a_message_may_be_larger_than_other_bodies_but_not_endless(api: Api, rel
     assert send_raw(api, RAW + b"x" * 1_000_000).status_code == 202
     told = send_raw(api, b"", headers={"Content-Length": str(37 * 1024 * 1024)})
     assert told.status_code == 413
+    relay.largest = 2000
+    assert send_raw(api, RAW + b"x" * 2000).status_code == 413
 
 
 @pytest.mark.parametrize("scope", ["read", "report", "metrics", "operate"])

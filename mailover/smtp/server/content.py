@@ -8,6 +8,7 @@ from mailover.smtp.server import said
 from mailover.smtp.server.said import Said
 
 _END = b"\r\n.\r\n"
+_STUFFED = b"\r\n."
 _TAIL = len(_END) - 1
 _MOST_SWALLOWED = 2
 """So many times the limit is read of a message that is refused anyway, before the dialogue is ended."""
@@ -20,7 +21,7 @@ class Content:
         """`largest` is in bytes, as the message is without stuffing."""
         self._largest = largest
         self._buffer = bytearray(b"\r\n")  # ends the line of DATA, so that a dot may follow at once
-        self._swallowed = 0
+        self._swallowed = self._stuffed = 0
         self.refused: Said | None = None
         """Why it is not kept, though read to its end."""
 
@@ -41,12 +42,12 @@ class Content:
 
     def hear(self, data: bytes | bytearray) -> bytes | None:
         """More bytes; those behind the final dot, None while it has not come."""
-        buffer = self._buffer
-        start = max(0, len(buffer) - _TAIL)
+        buffer, before = self._buffer, len(self._buffer)
         buffer += data
-        end = buffer.find(_END, start)
+        end = buffer.find(_END, max(0, before - _TAIL))
         if end < 0:
-            if self.refused is not None or self._too_large():
+            self._stuffed += buffer.count(_STUFFED, max(0, before - len(_STUFFED) + 1))
+            if self.refused is not None or len(buffer) - self._stuffed > self._largest + len(_END):
                 self.refuse(said.TOO_LARGE)
             return None
         rest = bytes(buffer[end + len(_END) :])
@@ -65,14 +66,10 @@ class Content:
         if self.refused is not None:
             return self.refused
         lines = bytes(self._buffer)
-        message = lines.replace(b"\r\n.", b"\r\n")[2:]
+        message = lines.replace(_STUFFED, b"\r\n")[2:]
         if len(message) > self._largest:
             return said.TOO_LARGE
         return message if only_crlf(message) else said.BARE_ENDS
-
-    def _too_large(self) -> bool:
-        size = len(self._buffer)
-        return size > self._largest + len(_END) and size - self._buffer.count(b"\r\n.") > self._largest + len(_END)
 
 
 def only_crlf(content: bytes) -> bool:
