@@ -4,8 +4,10 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-_ATOM_ADDRESS = re.compile(r"[^\x00-\x20\x7f<>\"\\,;:\[\]()@]+@[^\x00-\x20\x7f<>@\"\\,;()]+")
-_QUOTED_ADDRESS = re.compile(r"\"(?:[^\x00-\x1f\x7f\"\\]|\\[^\x00-\x1f\x7f])*\"@[^\x00-\x20\x7f<>@\"\\,;()]+")
+_CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"  # also those beyond ASCII, which terminals obey
+_DOMAIN = rf"[^{_CONTROL} <>@\"\\,;()]+"
+_ATOM_ADDRESS = re.compile(rf"[^{_CONTROL} <>\"\\,;:\[\]()@]+@{_DOMAIN}")
+_QUOTED_ADDRESS = re.compile(rf"\"(?:[^{_CONTROL}\"\\]|\\[^{_CONTROL}])*\"@{_DOMAIN}")
 _LONGEST_ADDRESS = 320
 
 

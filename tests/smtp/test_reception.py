@@ -300,6 +300,13 @@ def test_a_recipient_may_not_be_nobody() -> None:
     assert answers(greeted(), b"MAIL FROM:<>\r\nRCPT TO:<>\r\n") == [250, 501]
 
 
+@pytest.mark.parametrize("control", ["\x85", "\x9b", "\u2028"])
+def test_no_address_holds_a_control_character_from_beyond_ascii(control: str) -> None:
+    """An operator's terminal obeys some of them."""
+    for address in (f"a{control}b@example.com", f"a@exam{control}ple.com", f'"a{control}b"@example.com'):
+        assert answers(greeted(), f"MAIL FROM:<{address}> SMTPUTF8\r\n".encode()) == [501]
+
+
 def test_an_address_beyond_ascii_needs_smtputf8() -> None:
     reception = greeted()
     assert answers(reception, "MAIL FROM:<jürgen@example.com>\r\n".encode()) == [553]
