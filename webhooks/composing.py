@@ -90,8 +90,8 @@ def _addresses(headers: EmailMessage, *names: str) -> list[str]:
 
 
 def _with_whole_lines(content: bytes) -> bytes:
-    """Lines ended by CRLF, whichever way they ended before: over HTTP no line ending has a meaning of its own."""
-    return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+    """Lines ended by CRLF also where LF ended them, as in a file. A CR alone ends none, and is refused at the door."""
+    return content.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
 def _fields(asked: MessageRequest) -> Iterator[str]:

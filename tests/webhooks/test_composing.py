@@ -192,6 +192,14 @@ def test_bytes_get_the_envelope_that_their_headers_name() -> None:
     assert submission.content == RAW.replace(b"\n", b"\r\n")
 
 
+def test_a_cr_alone_is_not_made_a_line_end() -> None:
+    """What a filter of line feeds has let through must not become a header here; the door refuses it."""
+    raw = b"From: a@example.com\nTo: b@example.net\nSubject: Hi\rReply-To: evil@example.org\n\nHello\n"
+    content = adopt(raw, RawEnvelope(), stream="transactional", by="app").content
+    assert b"Hi\rReply-To" in content
+    assert not only_crlf(content)
+
+
 def test_an_envelope_in_the_query_outranks_the_headers() -> None:
     envelope = RawEnvelope.model_validate({"from": "bounce@example.com", "to": ["eve@example.net"]})
     submission = adopt(RAW, envelope, stream="transactional", by="app")
