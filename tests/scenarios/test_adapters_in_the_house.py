@@ -129,8 +129,8 @@ def test_a_hook_is_run_for_what_happens_from_its_reload_on(
     command = ["/bin/sh", "-c", f'echo "$MAILOVER_EVENT $MAILOVER_EVENT_PROVIDER" >>{out}']
     house.reload(configured({"hooks": {"tell": {"command": command, "events": ["provider.disabled"]}}}))
     requests.patch(f"{house.api.url}/v1/providers/two", json={"enabled": False}, timeout=10)
-    deadline = time.monotonic() + 10
-    while not out.exists() and time.monotonic() < deadline:
+    deadline = time.monotonic() + 30
+    while not (out.exists() and out.read_text()) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert out.read_text() == "provider.disabled two\n"
     told = requests.get(f"{house.api.url}/v1/hooks", timeout=10).json()["items"]
