@@ -17,6 +17,7 @@ _OUR_OWN = tuple(
     for each in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "::1/128", "fc00::/7")
 )
 """What `private` opens. Link-local is not among them: a cloud's metadata lives there."""
+_LOOPBACK = ("127.0.0.1", "::1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,21 @@ class Reach:
                 return "its host is neither a name nor an address in its usual form"
             return None if encrypted or self.private or self.allow else "it must begin with https://"
         return self.refusal(host, encrypted=encrypted)
+
+
+def reach_of(url: str, *, private: bool) -> Reach:
+    """How far a URL of the config may go: an address of our own that stands in it is meant, since it cannot change.
+
+    A name can, so that what it leads to is opened only by `private`.
+    """
+    host = urlsplit(url).hostname or ""
+    named = _LOOPBACK if host == "localhost" else (host,)
+    try:
+        found = [ipaddress.ip_address(each) for each in named]
+    except ValueError:
+        return Reach(private=private)
+    allow = tuple(ipaddress.ip_network(ip) for ip in found if _within(tuple(_forms(ip))[-1], _OUR_OWN))
+    return Reach(allow=allow, private=private)
 
 
 def _forms(ip: _Address) -> Iterable[_Address]:

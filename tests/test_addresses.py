@@ -4,7 +4,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from mailover.addresses import Reach
+from mailover.addresses import Reach, reach_of
 
 OURS = Reach(private=True)
 SOME = Reach(allow=(ip_network("10.1.0.0/16"), ip_network("fd00::/8")))
@@ -109,3 +109,14 @@ def test_a_plain_https_url_is_fine(url: str) -> None:
 def test_plain_http_to_a_name_waits_for_its_address_where_some_are_allowed() -> None:
     assert SOME.complaint("http://n8n.internal:5678/webhook/x") is None
     assert SOME.complaint("http://10.2.0.1/") is not None
+
+
+def test_an_address_of_our_own_in_the_config_is_meant_and_opens_itself_alone() -> None:
+    for url in ("http://127.0.0.1:5678/x", "http://10.1.2.3/", "http://[fd12::1]/", "http://localhost:5678/"):
+        assert reach_of(url, private=False).complaint(url) is None, url
+    reach = reach_of("http://10.1.2.3/", private=False)
+    assert reach.refusal("10.1.2.3", encrypted=False) is None
+    assert reach.refusal("10.1.2.4", encrypted=True) is not None
+    for url in ("http://169.254.169.254/", "http://n8n.internal/", "https://0.0.0.0/", "https://127.1/"):
+        assert reach_of(url, private=False).complaint(url) is not None, url
+    assert reach_of("https://n8n.internal/", private=False).refusal("10.1.2.3", encrypted=True) is not None

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from mailover.addresses import Reach
+from mailover.addresses import reach_of
 from mailover.alerts.apprise_channel import AppriseChannel, endpoint_name, installed
 from mailover.alerts.commands import HookCommand
 from mailover.alerts.courier import Courier
@@ -64,7 +64,7 @@ def hooks(settings: Settings) -> tuple[Hook, ...]:
             interest=Interest(
                 events=each.events, streams=each.streams, providers=each.providers, severity=each.severity
             ),
-            reach=Reach(private=each.allow_private),
+            reach=reach_of(each.url, private=each.allow_private),
             header=each.header,
             timeout=each.timeout,
             max_age=each.max_age,

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from mailover.addresses import Reach
+from mailover.addresses import Reach, reach_of
 from mailover.config.fields import (
     Address,
     ChannelId,
@@ -207,7 +207,7 @@ class WebhookSettings(Table):
     latest_only: bool = False
     """Whether a failover that still waits is given up once a newer one of its stream waits behind it."""
     allow_private: bool = False
-    """Whether the receiver may be at a loopback or private address, then also by plain http."""
+    """Whether a name may lead to a loopback or private address, then by plain http too; an address in `url` may."""
 
     @field_validator("url")
     @classmethod
@@ -220,7 +220,8 @@ class WebhookSettings(Table):
     @field_validator("allow_private")
     @classmethod
     def _suits_the_url(cls, private: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - pydantic's signature
-        complaint = None if private or "url" not in info.data else Reach().complaint(info.data["url"])
+        url = info.data.get("url")
+        complaint = None if url is None else reach_of(url, private=private).complaint(url)
         if complaint is not None:
             raise ValueError(f"must be true for this url: {complaint}")
         return private

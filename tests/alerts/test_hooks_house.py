@@ -87,7 +87,7 @@ def test_a_reload_adds_and_takes_away_receivers_and_keeps_subscriptions(
     house: House, receiver: HookReceiver, tmp_path: Path
 ) -> None:
     call(house, "POST", "/subscriptions", {"url": f"{receiver.url}/mine", "events": ["stream.pinned"]})
-    added = {"url": f"{receiver.url}/added", "secret": SECRET, "allow_private": True, "events": ["stream.pinned"]}
+    added = {"url": f"{receiver.url}/added", "secret": SECRET, "events": ["stream.pinned"]}
     wanted = document(tmp_path, receiver, added=added)
     del wanted["webhooks"]["ticketing"]
     wanted["server"]["listen"] = str(house._settings.server.listen)
