@@ -28,6 +28,7 @@ from mailover.errors import StorageError
 from mailover.relay.accounts import accounts, haste, patience
 from mailover.relay.delivery.accounts import Account
 from mailover.relay.delivery.attempt import Attempt
+from mailover.relay.delivery.awaited import newly_named
 from mailover.relay.delivery.carrier import Carrier
 from mailover.relay.delivery.means import Means
 from mailover.relay.delivery.outcomes import Outcomes
@@ -134,9 +135,10 @@ class Running:
         self._writer.start()
         if self._ground.alone:
             await self._inherit()
+        await self._recount()
         carrying = asyncio.create_task(self._carrier.run())
         self._flags = {name: published.flag for name, published in self._service.snapshot.flags.items()}
-        self._begin(self._carrier.hasten(_newly_named({}, self._flags), recovered=False))
+        self._begin(self._carrier.hasten(newly_named({}, self._flags), recovered=False))
         try:
             await self._intake.start()
             loop = asyncio.get_running_loop()
@@ -175,11 +177,15 @@ class Running:
         await asyncio.wait([carrying])
         self._outcomes.flush()
         await asyncio.gather(*(pool.close() for pool in self._pools.values()))
+        await self._recount()
+        await self._writer.stop()
+
+    async def _recount(self) -> None:
+        """What the providers were given today has to be known before anything is sent, and told at the end."""
         try:
             await self._quota.exchange()
         except StorageError as error:
-            _log.warning("what the providers were given today is not written: %s", error)
-        await self._writer.stop()
+            _log.warning("what the providers were given today is not exchanged with the store: %s", error)
 
     async def _beat_until_the_end(self, carrying: asyncio.Task[None]) -> None:
         ending = asyncio.create_task(self._ending.wait())
@@ -254,7 +260,7 @@ class Running:
         """A decision: what waited for a provider that is back, or for a flag that moved, is tried."""
         back = {str(e.data["provider"]) for e in decision.events if e.type is EventType.PROVIDER_CLOSED}
         flags = {name: published.flag for name, published in snapshot.flags.items()}
-        moved = _newly_named(self._flags, flags)
+        moved = newly_named(self._flags, flags)
         changed = any(self._flags.get(name) is not flag for name, flag in flags.items())
         self._flags = flags
         if back:
@@ -383,15 +389,3 @@ class Running:
 def _wake(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:
     with suppress(RuntimeError):  # its loop has just ended
         loop.call_soon_threadsafe(what)
-
-
-def _newly_named(before: Mapping[str, Flag], after: Mapping[str, Flag]) -> Collection[str]:
-    """Providers that a flag names and did not name before; all of them where nothing was sent, or nothing is known."""
-    named: set[str] = set()
-    for stream, flag in after.items():
-        was = before.get(stream)
-        if was is flag or not flag.sending:
-            continue
-        known = {was.provider, *was.fallbacks} if was is not None and was.sending else set[str | None]()
-        named |= {name for name in (flag.provider, *flag.fallbacks) if name is not None and name not in known}
-    return named

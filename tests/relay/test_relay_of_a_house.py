@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def providers(arrived: list[Delivered]) -> Iterator[dict[str, Provider]]:
         yield {name: stack.enter_context(Provider(name, sink=arrived.append)) for name in NAMES}
 
 
-def document(url: str, providers: Mapping[str, Provider], ca_file: str, **tables: object) -> dict[str, object]:
+def document(url: str, providers: Mapping[str, Provider], ca_file: str, /, **tables: object) -> dict[str, object]:
     accounts = {
         name: {
             "host": each.host,
@@ -334,27 +334,51 @@ def test_a_relay_that_is_stopped_between_two_lives_ends(
     assert not stopping.is_alive()
 
 
-def test_mail_that_waited_for_anybody_is_tried_when_the_relay_begins(
-    built: Build, arrived: list[Delivered], tmp_path: Path
-) -> None:
-    clock = SystemClock()
-    store = open_store(f"sqlite:///{tmp_path / 'mailover.db'}")
-    now = clock.now()
-    mail = Mail(
-        id="msg_waiting",
+def kept(mail_id: str, at: datetime) -> Mail:
+    """A mail as an earlier life of the relay left it."""
+    return Mail(
+        id=mail_id,
         stream="mail",
         sender="app@example.com",
         recipients=(Recipient(address="to@example.org"),),
         size=len(CONTENT),
-        accepted_at=now,
+        accepted_at=at,
         by="app",
     )
+
+
+def test_mail_that_waited_for_anybody_is_tried_when_the_relay_begins(
+    built: Build, arrived: list[Delivered], tmp_path: Path
+) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'mailover.db'}")
+    now = SystemClock().now()
+    mail = kept("msg_waiting", now)
     store.mail.put([(mail, CONTENT, mail.id)], holder="before", until=now + timedelta(minutes=1))
     waits = Settlement(mail=mail.id, due_at=now + timedelta(minutes=5), waiting_for="any", because="all were out")
     store.mail.settle([waits], holder="before", now=now)
     store.close()
     built()
     until(lambda: len(arrived) == 1, "the mail that waited")
+
+
+def test_a_quota_that_was_used_up_in_an_earlier_life_is_so_from_the_first_mail_on(
+    built: Build, arrived: list[Delivered], providers: dict[str, Provider], ca_file: str, tmp_path: Path
+) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'mailover.db'}")
+    now = SystemClock().now()
+    store.mail.use(now.date(), {"first": 5})
+    for number in range(5):
+        mail = kept(f"msg_{number}", now)
+        store.mail.put([(mail, CONTENT, mail.id)], holder="before", until=now + timedelta(minutes=1))
+    store.mail.release(holder="before")
+    store.close()
+    accounts = document("", providers, ca_file)["providers"]
+    assert isinstance(accounts, dict)
+    accounts["first"]["daily_quota"] = 5
+    accounts["first"]["quota_resets"] = "00:00"
+    built(providers=accounts)
+    until(lambda: len(arrived) == 5, "all five")
+    assert {each.provider for each in arrived} == {"second"}
 
 
 class Stuck:
