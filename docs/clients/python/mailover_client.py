@@ -34,18 +34,6 @@ from functools import cache
 from typing import Any, Literal, Self, cast
 from urllib.parse import quote, urlsplit
 
-__all__ = [
-    "Account",
-    "AmbiguousError",
-    "Flag",
-    "HeldError",
-    "Mailover",
-    "MailoverError",
-    "NotSentError",
-    "Outcome",
-    "Sent",
-]
-
 _log = logging.getLogger("mailover_client")
 
 WAIT = 30.0  # seconds that mailover is asked to hold its answer until something changes
