@@ -3,7 +3,6 @@
 import re
 import smtplib
 import socket
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import datetime, timedelta
@@ -17,10 +16,8 @@ from prometheus_client import CollectorRegistry
 from running.agents import free_port, until
 
 from mailover.bootstrap import House, assemble
-from mailover.clock import Clock, SystemClock
+from mailover.clock import SystemClock
 from mailover.config import build
-from mailover.core.decide import Decision
-from mailover.core.events import EventType
 from mailover.core.mail import Fate, Mail, QueueDepth, Recipient, Settlement, Submission
 from mailover.core.observations import Observation, Purpose
 from mailover.demo.behaviour import Behaviour, Delivered
@@ -30,7 +27,6 @@ from mailover.relay.figures import Figures
 from mailover.relay.life import Relay
 from mailover.relay.pulse import Pulse
 from mailover.relay.running import Ground
-from mailover.service import Service
 from mailover.storage.sql import open_store
 
 NAMES = ("first", "second")
@@ -235,24 +231,6 @@ class Sick:
         return getattr(self._queue, name)
 
 
-class Watched:
-    """A service that does something more when it is asked for its clock after the defect."""
-
-    def __init__(self, service: Service, sick: Sick, first: Callable[[], None]) -> None:
-        self._service = service
-        self._sick = sick
-        self._first = first
-
-    @property
-    def clock(self) -> Clock:
-        if self._sick.failed:
-            self._first()
-        return self._service.clock
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._service, name)
-
-
 def test_a_relay_that_fails_begins_anew_and_the_agent_never_notices(
     built: Build,
     arrived: list[Delivered],
@@ -264,14 +242,9 @@ def test_a_relay_that_fails_begins_anew_and_the_agent_never_notices(
     said = document("sqlite:///unused.db", providers, ca_file, relay={"listen": f"127.0.0.1:{free_port()}"})
     settings = build(said, {})
     assert settings.relay is not None
-    sick, stumbles = Sick(house.store.mail), iter([True])
-
-    def stumble() -> None:
-        if next(stumbles, False):
-            raise ZeroDivisionError
-
+    sick = Sick(house.store.mail)
     ground = Ground(
-        service=Watched(house.service, sick, stumble),  # type: ignore[arg-type]
+        service=house.service,
         queue=sick,  # type: ignore[arg-type]
         sender_of=lambda _: None,
         figures=Figures(CollectorRegistry()),
@@ -297,41 +270,6 @@ def test_a_relay_that_fails_begins_anew_and_the_agent_never_notices(
     finally:
         relay.stop()
     assert "the relay failed; it begins anew" in caplog.text
-    assert "the relay cannot begin anew yet" in caplog.text
-
-
-def test_a_relay_that_is_stopped_between_two_lives_ends(
-    built: Build, providers: dict[str, Provider], ca_file: str
-) -> None:
-    house = built(relay=None)
-    settings = build(document("sqlite:///unused.db", providers, ca_file), {})
-    assert settings.relay is not None
-    asked, goes_on = threading.Event(), threading.Event()
-
-    def wait() -> None:
-        asked.set()
-        goes_on.wait(60)
-
-    sick = Sick(house.store.mail)
-    ground = Ground(
-        service=Watched(house.service, sick, wait),  # type: ignore[arg-type]
-        queue=sick,  # type: ignore[arg-type]
-        sender_of=lambda _: None,
-        figures=Figures(CollectorRegistry()),
-        keep=lambda: house.service.keep.history,
-        pulse=Pulse(),
-        alone=True,
-    )
-    relay = Relay(settings, settings.relay, ground)
-    relay.start()
-    assert asked.wait(60)
-    assert relay.ports == ()
-    stopping = threading.Thread(target=relay.stop, daemon=True)
-    stopping.start()
-    until(relay._ending.is_set, "the end")
-    goes_on.set()
-    stopping.join(30)
-    assert not stopping.is_alive()
 
 
 def kept(mail_id: str, at: datetime) -> Mail:
@@ -379,66 +317,6 @@ def test_a_quota_that_was_used_up_in_an_earlier_life_is_so_from_the_first_mail_o
     built(providers=accounts)
     until(lambda: len(arrived) == 5, "all five")
     assert {each.provider for each in arrived} == {"second"}
-
-
-class Stuck:
-    """A queue that hangs as long as it is told to."""
-
-    def __init__(self, queue: Any) -> None:
-        self._queue = queue
-        self.goes_on = threading.Event()
-        self.goes_on.set()
-        self.asked = 0
-
-    def depths(self) -> object:
-        self.asked += 1
-        self.goes_on.wait(60)
-        return self._queue.depths()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._queue, name)
-
-
-def test_a_relay_that_hangs_is_told_of_by_the_agent_and_so_is_its_return(
-    built: Build, providers: dict[str, Provider], ca_file: str
-) -> None:
-    house = built(relay=None)
-    settings = build(document("sqlite:///unused.db", providers, ca_file), {})
-    assert settings.relay is not None
-    stuck, now = Stuck(house.store.mail), [0.0]
-    ground = Ground(
-        service=house.service,
-        queue=stuck,  # type: ignore[arg-type]
-        sender_of=lambda _: None,
-        figures=Figures(CollectorRegistry()),
-        keep=lambda: house.service.keep.history,
-        pulse=Pulse(lambda: now[0]),
-        alone=True,
-    )
-    told: list[EventType] = []
-    house.service.listen(lambda _, decision: told.extend(event.type for event in decision.events))
-    relay = Relay(settings, settings.relay, ground)
-
-    def look() -> bool:
-        now[0] += 4
-        seen = house.service.snapshot
-        relay.hear_decision(seen, Decision(fleet=seen.fleet))
-        return bool({EventType.RELAY_FAILING, EventType.RELAY_RECOVERED} & set(told))
-
-    relay.start()
-    try:
-        stuck.goes_on.clear()
-        asked = stuck.asked
-        until(lambda: stuck.asked > asked, "the next look at the queue")
-        until(look, "the alarm")
-        assert EventType.RELAY_FAILING in told
-        told.clear()
-        stuck.goes_on.set()
-        until(look, "the end of it")
-        assert EventType.RELAY_RECOVERED in told
-    finally:
-        stuck.goes_on.set()
-        relay.stop()
 
 
 @pytest.fixture(scope="module")
