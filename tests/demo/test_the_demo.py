@@ -108,7 +108,7 @@ def test_the_demo_fails_over_and_back_by_itself_also_when_its_port_is_taken(tmp_
     found = re.search(r"failed over from postmark to sendgrid (\d+\.\d) s after", done.stdout)
     assert found is not None
     assert float(found[1]) < 10
-    relayed = re.search(r"the relay took (\d+) messages of an application .*; (\d+) arrived \(", done.stdout)
+    relayed = re.search(r"the relay took (\d+) messages, (\d+) arrived \(", done.stdout)
     assert relayed is not None
     assert int(relayed[1]) == int(relayed[2]) > 20
     assert re.search(r"failed back from sendgrid to postmark \d+\.\d s after", done.stdout)
