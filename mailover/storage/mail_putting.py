@@ -8,18 +8,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from mailover.core.mail import Mail
+from mailover.core.mail import Fate, Mail
 from mailover.storage.database import replacing
 from mailover.storage.hot import HotStatement
 from mailover.storage.mail_counts import Counts
 from mailover.storage.mail_settling import Known
-from mailover.storage.mail_states import HELD, Place, fingerprint, hashes_of, values_of
+from mailover.storage.mail_states import BIT, HELD, Place, fingerprint, hashes_of, is_settled, values_of
 from mailover.storage.sealing import Seal
 from mailover.storage.tables import Instant, mail_addresses, mail_contents, mail_digests, mails
 
 REMEMBERED_FOR = timedelta(hours=24)
 _EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 _SALT_BITS = 12
+_TAKEN = BIT[Fate.DELIVERED] | BIT[Fate.AMBIGUOUS] | BIT[Fate.LOGGED]
 
 Put = tuple[Mail, bytes, str]
 
@@ -90,7 +91,8 @@ def _sealed(seal: Seal, mail: Mail, content: bytes) -> Mapping[str, Any]:
 def _kept_as(connection: sa.Connection, puts: Sequence[Put], fingerprints: Sequence[bytes]) -> Mapping[bytes, str]:
     """Under which id each digest is kept: the first one's within the time that digests are remembered.
 
-    Two relays that take the same mail at once wait for each other here, and agree; so the order is one for all.
+    Two relays that take the same mail at once wait for each other here, and agree; so the order is one for all. What
+    nobody got in the end is kept anew: its sender was promised a delivery for this one too.
     """
     rows = {
         key: {
@@ -104,10 +106,22 @@ def _kept_as(connection: sa.Connection, puts: Sequence[Put], fingerprints: Seque
     }
     if _REMEMBER.run(connection, [rows[key] for key in sorted(rows)]) == len(rows):
         return {key: str(row["mail"]) for key, row in rows.items()}
-    found = connection.execute(sa.select(mail_digests).where(mail_digests.c.digest.in_(rows)))
-    return {bytes(row.digest): row.mail for row in found}
+    kept_as = {bytes(row.digest): str(row.mail) for row in connection.execute(_FIND, {"digests": list(rows)})}
+    buried = set(connection.scalars(_IN_VAIN, {"ids": list(kept_as.values())}))
+    anew = [rows[key] for key, kept in kept_as.items() if kept in buried]
+    if anew:
+        connection.execute(
+            _TAKE_OVER, [{"its_digest": row["digest"], "mail": row["mail"], "at": row["at"]} for row in anew]
+        )
+    return kept_as | {key: str(rows[key]["mail"]) for key, kept in kept_as.items() if kept in buried}
 
 
+_FIND = sa.select(mail_digests).where(mail_digests.c.digest.in_(sa.bindparam("digests", expanding=True)))
+_IN_VAIN = sa.select(mails.c.id).where(
+    mails.c.id.in_(sa.bindparam("ids", expanding=True)), is_settled, mails.c.fates.bitwise_and(_TAKEN) == 0
+)
+"""Who got nothing of it: handed over again, it is no repeat but a second try."""
+_TAKE_OVER = sa.update(mail_digests).where(mail_digests.c.digest == sa.bindparam("its_digest"))
 _at = mail_digests.c.at
 _stale = sa.or_(_at <= sa.bindparam("before", type_=Instant), _at > sa.bindparam("beyond", type_=Instant))
 _REMEMBER = HotStatement(

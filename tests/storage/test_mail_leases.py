@@ -4,7 +4,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from letters import LEASE, OTHERS, US, content_of, fared, fates, ids, lease, mail, put, queue, settle
+from letters import LEASE, OTHERS, SOON, US, content_of, fared, fates, ids, lease, mail, put, queue, settle
 from samples import at
 
 from mailover.core.mail import Fate
@@ -46,6 +46,26 @@ def test_what_was_put_before_is_not_kept_again_for_a_day(store: SqlStore) -> Non
     assert store.mail.depths()["transactional"].queued == 2
     late = mail(5, accepted_at=at(1 + day))
     assert store.mail.put([(late, b"x", "same")], holder=US, until=at(60)) == (late.id,)
+
+
+@pytest.mark.parametrize("fate", [Fate.FAILED, Fate.EXPIRED, Fate.DROPPED])
+def test_what_nobody_got_in_the_end_is_kept_anew_when_it_is_handed_over_again(store: SqlStore, fate: Fate) -> None:
+    first, again, third = mail(1, "a@example.net", "b@example.net"), mail(2), mail(3)
+    put(store, first)
+    settle(store, fared(first, fate))
+    assert store.mail.put([(again, content_of(2), first.id)], holder=US, until=SOON) == (first.id,)
+    settle(store, fared(first, fate, fate))
+    assert store.mail.put([(again, content_of(2), first.id)], holder=US, until=SOON) == (again.id,)
+    assert store.mail.put([(third, content_of(3), first.id)], holder=US, until=SOON) == (again.id,)
+    assert store.mail.mail(third.id) is None
+
+
+@pytest.mark.parametrize("fate", [Fate.DELIVERED, Fate.AMBIGUOUS, Fate.LOGGED])
+def test_what_somebody_got_or_may_have_got_is_not_kept_again(store: SqlStore, fate: Fate) -> None:
+    first = mail(1, "a@example.net", "b@example.net")
+    put(store, first)
+    settle(store, fared(first, Fate.FAILED, fate))
+    assert store.mail.put([(mail(2), content_of(2), first.id)], holder=US, until=SOON) == (first.id,)
 
 
 def test_mail_goes_by_priority_and_then_as_it_was_accepted(store: SqlStore) -> None:
