@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -88,8 +88,11 @@ class RunningAgent:
         self.configure(self._document)
 
     def __enter__(self) -> Self:
-        self.start()
-        until(self.answers, "an answer of the API")
+        with ExitStack() as begun:  # one that never answers is ended, too
+            begun.push(self.__exit__)
+            self.start()
+            until(self.answers, "an answer of the API")
+            begun.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:

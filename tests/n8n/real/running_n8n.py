@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
@@ -82,7 +83,10 @@ class RunningN8n:
         (nodes / PACKAGE_NAME).symlink_to(PACKAGE)
 
     def __enter__(self) -> Self:
-        self.start()
+        with ExitStack() as begun:  # one that never comes up is ended, too
+            begun.push(self.__exit__)
+            self.start()
+            begun.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
