@@ -312,7 +312,6 @@ def _set_aside_what_stays() -> None:
     Modules, tables and routes are more than a hundred thousand objects that never end. Going through them again and
     again cost the relay a twelfth of its time, and everybody a pause.
     """
-    gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
 
