@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
+from ailing import Sick, relay_over
 from running.agents import free_port, until
 
 from mailover.bootstrap import House, assemble
@@ -14,28 +14,9 @@ from mailover.clock import Clock
 from mailover.config import Settings, build
 from mailover.core.decide import Decision
 from mailover.core.events import EventType
-from mailover.relay.figures import Figures
 from mailover.relay.life import Relay
 from mailover.relay.pulse import Pulse
-from mailover.relay.running import Ground
 from mailover.service import Service
-
-
-class Sick:
-    """A queue with a defect, once: the end of the first life."""
-
-    def __init__(self, queue: Any) -> None:
-        self._queue = queue
-        self.failed = False
-
-    def depths(self) -> object:
-        if not self.failed:
-            self.failed = True
-            raise ZeroDivisionError
-        return self._queue.depths()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._queue, name)
 
 
 class Watched:
@@ -98,18 +79,8 @@ def house(settings: Settings) -> Iterator[House]:
 
 
 def sick_relay(settings: Settings, house: House, first: Callable[[], None]) -> Relay:
-    assert settings.relay is not None
     sick = Sick(house.store.mail)
-    ground = Ground(
-        service=Watched(house.service, sick, first),  # type: ignore[arg-type]
-        queue=sick,  # type: ignore[arg-type]
-        sender_of=lambda _: None,
-        figures=Figures(CollectorRegistry()),
-        keep=lambda: house.service.keep.history,
-        pulse=Pulse(),
-        alone=True,
-    )
-    return Relay(settings, settings.relay, ground)
+    return relay_over(sick, settings, house, service=Watched(house.service, sick, first))
 
 
 def test_a_birth_that_fails_is_not_the_last_one(
@@ -150,20 +121,10 @@ def test_a_relay_that_is_stopped_between_two_lives_ends(settings: Settings, hous
 
 
 def test_a_relay_that_hangs_is_told_of_by_the_agent_and_so_is_its_return(settings: Settings, house: House) -> None:
-    assert settings.relay is not None
     stuck, now = Stuck(house.store.mail), [0.0]
-    ground = Ground(
-        service=house.service,
-        queue=stuck,  # type: ignore[arg-type]
-        sender_of=lambda _: None,
-        figures=Figures(CollectorRegistry()),
-        keep=lambda: house.service.keep.history,
-        pulse=Pulse(lambda: now[0]),
-        alone=True,
-    )
     told: list[EventType] = []
     house.service.listen(lambda _, decision: told.extend(event.type for event in decision.events))
-    relay = Relay(settings, settings.relay, ground)
+    relay = relay_over(stuck, settings, house, pulse=Pulse(lambda: now[0]))
 
     def look() -> bool:
         now[0] += 4

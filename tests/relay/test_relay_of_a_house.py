@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
+from ailing import Sick, relay_over
 from postgres import Postgres, find_postgres
-from prometheus_client import CollectorRegistry
 from running.agents import free_port, until
 
 from mailover.bootstrap import House, assemble
@@ -23,10 +22,6 @@ from mailover.core.observations import Observation, Purpose
 from mailover.demo.behaviour import Behaviour, Delivered
 from mailover.demo.provider import Provider
 from mailover.errors import ConfigError, UnavailableError
-from mailover.relay.figures import Figures
-from mailover.relay.life import Relay
-from mailover.relay.pulse import Pulse
-from mailover.relay.running import Ground
 from mailover.storage.sql import open_store
 
 NAMES = ("first", "second")
@@ -214,23 +209,6 @@ def test_a_reload_changes_accounts_and_bounds_but_not_where_it_listens(
     assert [each.provider for each in arrived] == ["first", "second"]
 
 
-class Sick:
-    """A queue with a defect, once."""
-
-    def __init__(self, queue: Any) -> None:
-        self._queue = queue
-        self.failed = 0
-
-    def depths(self) -> object:
-        if not self.failed:
-            self.failed += 1
-            raise ZeroDivisionError
-        return self._queue.depths()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._queue, name)
-
-
 def test_a_relay_that_fails_begins_anew_and_the_agent_never_notices(
     built: Build,
     arrived: list[Delivered],
@@ -243,19 +221,10 @@ def test_a_relay_that_fails_begins_anew_and_the_agent_never_notices(
     settings = build(said, {})
     assert settings.relay is not None
     sick = Sick(house.store.mail)
-    ground = Ground(
-        service=house.service,
-        queue=sick,  # type: ignore[arg-type]
-        sender_of=lambda _: None,
-        figures=Figures(CollectorRegistry()),
-        keep=lambda: house.service.keep.history,
-        pulse=Pulse(),
-        alone=True,
-    )
-    relay = Relay(settings, settings.relay, ground)
+    relay = relay_over(sick, settings, house)
     relay.start()
     try:
-        until(lambda: sick.failed == 1, "the defect")
+        until(lambda: sick.failed, "the defect")
 
         def taken() -> bool:
             try:
