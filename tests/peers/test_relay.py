@@ -9,10 +9,10 @@ import pytest
 from real_dovecot import Dovecot
 from real_postfix import Postfix
 from real_sink import Sink
+from relaying_house import Account, relaying
 from running.agents import until
 
-from mailover.bootstrap import House, assemble
-from mailover.config import build
+from mailover.bootstrap import House
 from mailover.core.mail import Fate
 
 pytestmark = pytest.mark.peer("postfix", "dovecot")
@@ -35,7 +35,6 @@ WAYS = {
     "never at DATA": ("-f", "data"),
 }
 
-Account = Mapping[str, object]
 Running = Callable[[Mapping[str, Account]], House]
 
 
@@ -44,17 +43,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
     with ExitStack() as stack:
 
         def start(accounts: Mapping[str, Account]) -> House:
-            said = {
-                "server": {"listen": "127.0.0.1:0"},
-                "storage": {"url": f"sqlite:///{tmp_path / 'mailover.db'}"},
-                "providers": accounts,
-                "streams": {"mail": {"providers": list(accounts)}},
-                "relay": {"listen": "127.0.0.1:0"},
-            }
-            house = assemble(build(said, {}))
-            house.start()
-            stack.callback(house.stop)
-            return house
+            return stack.enter_context(relaying(tmp_path, accounts))
 
         yield start
 

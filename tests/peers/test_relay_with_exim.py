@@ -8,10 +8,10 @@ import pytest
 from real_daemon import settle
 from real_exim import Exim
 from real_sink import Sink
+from relaying_house import relaying
 from running.agents import until
 
-from mailover.bootstrap import House, assemble
-from mailover.config import build
+from mailover.bootstrap import House
 
 pytestmark = pytest.mark.peer("exim", "postfix")
 
@@ -51,17 +51,8 @@ def house(tmp_path: Path, exim: Exim, sink: Sink) -> Iterator[House]:
         name: {"host": "127.0.0.1", "port": each.port, "tls": "none", "allow_plaintext": True}
         for name, each in (("exim", exim), ("sink", sink))
     }
-    said = {
-        "server": {"listen": "127.0.0.1:0"},
-        "storage": {"url": f"sqlite:///{tmp_path / 'mailover.db'}"},
-        "providers": accounts,
-        "streams": {"mail": {"providers": list(accounts)}},
-        "relay": {"listen": "127.0.0.1:0"},
-    }
-    built = assemble(build(said, {}))
-    built.start()
-    yield built
-    built.stop()
+    with relaying(tmp_path, accounts) as built:
+        yield built
 
 
 def hand_over(house: House, number: int) -> None:
