@@ -36,7 +36,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, authority: Authority, ca_fil
         internet = stack.enter_context(FakeInternet(authority).serving())
         providers = {name: stack.enter_context(Provider(name, sink=post.append)) for name in NAMES}
         agent = stack.enter_context(HouseAgent(tmp_path_factory.mktemp("mailover"), document(providers, ca_file)))
-        outside = {"HTTPS_PROXY": internet.proxy, "NO_PROXY": "127.0.0.1,localhost", "NODE_EXTRA_CA_CERTS": ca_file}
+        outside = {"HTTPS_PROXY": internet.url, "NO_PROXY": "127.0.0.1,localhost", "NODE_EXTRA_CA_CERTS": ca_file}
         n8n = stack.enter_context(RunningN8n(tmp_path_factory.mktemp("n8n"), outside))
         n8n.become_owner()
         whole = World(n8n=n8n, agent=agent, internet=internet, providers=providers, post=post)

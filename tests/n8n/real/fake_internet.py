@@ -10,8 +10,10 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from loopback_server import LoopbackServer
 
 from mailover.demo.authority import Authority
 
@@ -29,7 +31,7 @@ class Call:
     body: Any
 
 
-class FakeInternet:
+class FakeInternet(LoopbackServer):
     """Every host there is. What comes is kept, and answered by host."""
 
     def __init__(self, authority: Authority) -> None:
@@ -43,19 +45,7 @@ class FakeInternet:
             "campaigns.example.com": lambda call: (200, {"ok": True}),
         }
         self._contexts: dict[str, ssl.SSLContext] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("OwnHandler", (Handler,), {"world": self}))
-        self._server.daemon_threads = True
-        self.proxy = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    @contextmanager
-    def serving(self) -> Iterator["FakeInternet"]:
-        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            self._server.server_close()
+        super().__init__(Handler, world=self)
 
     def to(self, host: str) -> list[Call]:
         """What came for a host."""

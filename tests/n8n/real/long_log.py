@@ -1,14 +1,13 @@
 """A stand-in for mailover with a log of failovers so long that it comes in pages."""
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
 
+from loopback_server import LoopbackServer
 
-class LongLog:
+
+class LongLog(LoopbackServer):
     """Answers with as many items as there are in one page, and the number of the next page."""
 
     def __init__(self, *pages: int) -> None:
@@ -16,18 +15,7 @@ class LongLog:
         self.pages = pages
         self.queries: list[dict[str, list[str]]] = []
         """What was asked."""
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("OwnHandler", (Handler,), {"log": self}))
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    @contextmanager
-    def serving(self) -> Iterator["LongLog"]:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            self._server.server_close()
+        super().__init__(Handler, log=self)
 
     def page(self, query: dict[str, list[str]]) -> dict[str, object]:
         self.queries.append(query)

@@ -1,14 +1,12 @@
 """A line to mailover that loses the first answers: the call is carried out, and the caller never hears of it."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import requests
+from loopback_server import LoopbackServer
 
 
-class LossyLine:
+class LossyLine(LoopbackServer):
     """Passes calls on; what came is kept."""
 
     def __init__(self, target: str, *, losing: int = 1) -> None:
@@ -17,18 +15,7 @@ class LossyLine:
         self.keys: list[str | None] = []
         """The Idempotency-Key of each call."""
         self.target = target
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("OwnHandler", (Handler,), {"line": self}))
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    @contextmanager
-    def serving(self) -> Iterator["LossyLine"]:
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            self._server.server_close()
+        super().__init__(Handler, line=self)
 
 
 class Handler(BaseHTTPRequestHandler):
